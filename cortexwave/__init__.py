@@ -1,0 +1,1 @@
+"""cortexwave: a cortical sheet described once, simulated, recorded, compared."""

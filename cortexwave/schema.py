@@ -1,0 +1,156 @@
+"""What a recording, its events and its drive look like: one place, checked at doors.
+
+A recording is an `xr.Dataset`. Fields of a sheet have dims (trial, time, feature,
+y, x), electrodes (trial, time, channel); trial and feature stand only where there
+are several. Every variable and coordinate has `attrs["units"]`. Missing is NaN.
+Events and the drawn drive travel in the same Dataset under the prefixes `event_`
+and `drive_` (in the file they are the groups /events and /drive).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.errors import SchemaError
+
+SCHEMA_VERSION = 1
+SHEET_DIMS = ("trial", "time", "feature", "y", "x")
+CHANNEL_DIMS = ("trial", "time", "channel")
+DIRECTION_CONVENTION = "deg CCW from +x, y up, direction of propagation (toward)"
+
+# Columns of the events table and their units; text columns have none.
+EVENT_COLUMNS = {
+    "onset": "s",
+    "duration": "s",
+    "kind": "",
+    "stimulus": "",
+    "item": "",
+    "x": "mm",
+    "y": "mm",
+    "trial": "1",
+    "block": "",
+    "session": "",
+    "subject": "",
+    "outcome": "",
+}
+DRIVE_DIMS = {"values": ("trial", "clock", "patch"), "patch": ("y", "x")}
+EVENT_PREFIX = "event_"
+DRIVE_PREFIX = "drive_"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A noun that an `xr.Dataset` can be: where its data live, in which units."""
+
+    name: str
+    dims: tuple[tuple[str, ...], ...]  # allowed orders of dims; each may drop some
+    needed: tuple[str, ...]  # dims every data variable must have
+    coordinate_units: dict[str, str]
+
+
+RECORDING = Schema(
+    name="recording",
+    dims=(SHEET_DIMS, CHANNEL_DIMS),
+    needed=("time",),
+    coordinate_units={"time": "s", "y": "mm", "x": "mm"},
+)
+
+
+def field_names(recording: xr.Dataset) -> list[str]:
+    """Names of the fields of a recording: all variables that have a time axis."""
+    return [str(name) for name, values in recording.data_vars.items()
+            if "time" in values.dims]  # fmt: skip
+
+
+def validate(dataset: xr.Dataset, schema: Schema) -> None:
+    """Raise `SchemaError` naming everything in which the dataset is not the noun."""
+    faults: list[str] = []
+    names = field_names(dataset)
+    if not names:
+        faults.append("it has no variable with a 'time' dimension")
+    for name in names:
+        variable = dataset[name]
+        if not any(_is_part(variable.dims, order) for order in schema.dims):
+            allowed = " or ".join(str(order) for order in schema.dims)
+            faults.append(f"dims of '{name}' are {variable.dims}, not part of {allowed}")
+        if "units" not in variable.attrs:
+            faults.append(f"units of '{name}' are missing")
+    for name, unit in schema.coordinate_units.items():
+        if name not in dataset.dims:
+            continue
+        if name not in dataset.coords:
+            faults.append(f"coordinate '{name}' is missing")
+            continue
+        found = dataset[name].attrs.get("units")
+        if found != unit:
+            faults.append(f"units of '{name}' are {found!r}, not '{unit}'")
+    if "time" in dataset.coords and dataset["time"].ndim == 1:
+        time = np.asarray(dataset["time"].values)
+        if time.dtype.kind != "f":
+            faults.append(f"'time' is {time.dtype}, not seconds as floats")
+        elif time.size > 1 and not np.all(np.diff(time) > 0):
+            faults.append("'time' does not increase")
+    if faults:
+        raise SchemaError(f"not a {schema.name}: " + "; ".join(faults))
+
+
+def _is_part(dims: tuple, order: tuple[str, ...]) -> bool:
+    return tuple(dim for dim in order if dim in dims) == tuple(dims)
+
+
+def empty_events() -> xr.Dataset:
+    """An events table with no rows; columns and units as `EVENT_COLUMNS` says."""
+    return events_table([])
+
+
+def events_table(rows: list[dict]) -> xr.Dataset:
+    """Events as a Dataset over `event`; absent numbers are NaN, absent text is ""."""
+    columns = {}
+    for name, unit in EVENT_COLUMNS.items():
+        if name == "trial":
+            values = np.array([row.get(name, 0) for row in rows], dtype=np.int64)
+        elif unit:
+            values = np.array([row.get(name, np.nan) for row in rows], dtype=float)
+        else:
+            values = np.array([str(row.get(name, "")) for row in rows], dtype=object)
+        columns[name] = ("event", values, {"units": unit} if unit else {})
+    return xr.Dataset(columns)
+
+
+def with_tables(
+    fields: xr.Dataset, events: xr.Dataset | None, drive: xr.Dataset | None
+) -> xr.Dataset:
+    """The recording with its events and drive under their prefixes."""
+    parts = [fields]
+    for table, prefix in ((events, EVENT_PREFIX), (drive, DRIVE_PREFIX)):
+        if table is None:
+            continue
+        # y and x of the drive's patch map are those of the sheet
+        plain = table.drop_vars([str(n) for n in table.coords if n in fields.coords])
+        parts.append(plain.rename({name: prefix + str(name)
+                                   for name in plain.variables
+                                   if name not in plain.dims}))  # fmt: skip
+    merged = xr.merge(parts, combine_attrs="override", compat="no_conflicts")
+    merged.attrs = dict(fields.attrs)
+    return merged
+
+
+def events(recording: xr.Dataset) -> xr.Dataset:
+    """The events table of a recording: one row per event, columns without prefix."""
+    return _table(recording, EVENT_PREFIX)
+
+
+def drive(recording: xr.Dataset) -> xr.Dataset:
+    """The drawn drive of a recording: `values(trial, clock, patch)`, `patch(y, x)`."""
+    return _table(recording, DRIVE_PREFIX)
+
+
+def _table(recording: xr.Dataset, prefix: str) -> xr.Dataset:
+    names = [str(name) for name in recording.data_vars if str(name).startswith(prefix)]
+    if not names:
+        word = prefix.rstrip("_")
+        raise SchemaError(f"the recording has no {word} table")
+    return recording[names].rename({name: name.removeprefix(prefix) for name in names})
