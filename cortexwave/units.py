@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
 from cortexwave.errors import UnitError
 
@@ -151,3 +153,35 @@ def _shown(unit: str) -> str:
 
 def _example(unit: str) -> str:
     return "a plain number" if base_unit(unit) == "1" else f"for example '20 {unit}'"
+
+
+def quantity_field(unit: str, *, positive: bool = False, least: float | None = None) -> Any:
+    """Annotation of a pydantic field that holds a quantity in base units.
+
+    In a document (validation context `{"document": True}`) it must be text with a
+    unit; from Python a float in base units is taken as it is.
+    """
+
+    def read(value: object, info: ValidationInfo) -> float:
+        in_document = bool((info.context or {}).get("document"))
+        if not in_document and isinstance(value, float | int):
+            number = float(value)
+        else:
+            number = quantity(value, unit)  # type: ignore[arg-type]
+        if positive and not number > 0:
+            raise UnitError(f"{value!r} is not positive")
+        if least is not None and number < least:
+            raise UnitError(f"{value!r} is less than {least:g}")
+        return number
+
+    text = {"type": "string", "pattern": r"^\s*[+-]?[0-9.]", "examples": [f"20 {unit}"]}
+    return Annotated[float, BeforeValidator(read), WithJsonSchema(text)]
+
+
+Time = quantity_field("ms")
+Duration = quantity_field("ms", positive=True)
+Position = quantity_field("mm")
+Length = quantity_field("mm", positive=True)
+Speed = quantity_field("m/s", positive=True)
+Frequency = quantity_field("Hz", positive=True)
+Angle = quantity_field("deg")

@@ -1,0 +1,117 @@
+"""The small language of model equations: checked by its syntax tree, then compiled.
+
+Arithmetic, names, numbers and a listed set of functions; nothing else passes
+`check_expression`, so what `compiled` runs can do nothing but arithmetic.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from cortexwave.errors import ModelError
+
+# The functions that a model may use, as NumPy; each engine has the same set.
+# step(0) = 0: a site fires when it is above threshold.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    "identity": lambda x: x,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
+    "step": lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
+    "sin": np.sin,
+    "cos": np.cos,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+}
+_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
+
+
+def check_expression(
+    text: str,
+    names: set[str],
+    *,
+    functions: set[str] | None = None,
+    condition: bool = False,
+) -> list[str]:
+    """Everything that is wrong with an expression over `names`; empty if nothing.
+
+    A condition is one comparison (< or <=) of two expressions.
+    """
+    functions = set(FUNCTIONS) if functions is None else functions
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return [f"'{text}' is not an expression: {error}"]
+    if condition:
+        if (not isinstance(tree, ast.Compare) or len(tree.ops) != 1
+                or not isinstance(tree.ops[0], ast.Lt | ast.LtE)):  # fmt: skip
+            return [f"'{text}' is not one comparison such as dt <= tau"]
+        parts: list[ast.expr] = [tree.left, tree.comparators[0]]
+    else:
+        parts = [tree]
+    faults: list[str] = []
+    for part in parts:
+        _walk(part, names, functions, faults)
+    return [f"'{text}': {fault}" for fault in faults]
+
+
+def _walk(
+    node: ast.expr, names: set[str], functions: set[str], faults: list[str]
+) -> None:
+    if isinstance(node, ast.BinOp | ast.UnaryOp):
+        if not isinstance(node.op, _OPERATORS):
+            faults.append(f"operator {type(node.op).__name__} is not allowed")
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                _walk(child, names, functions, faults)
+    elif isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else "this call"
+        if name not in functions or node.keywords or len(node.args) != 1:
+            known = ", ".join(sorted(functions))
+            faults.append(f"{name} is not one of the functions of one value: {known}")
+        for argument in node.args:
+            _walk(argument, names, functions, faults)
+    elif isinstance(node, ast.Name):
+        if node.id not in names:
+            faults.append(f"'{node.id}' is not one of {', '.join(sorted(names))}")
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            faults.append(f"{node.value!r} is not a number")
+        elif not math.isfinite(node.value):
+            faults.append(f"{node.value!r} is not a finite number")
+    else:
+        faults.append(f"{type(node).__name__} is not allowed in an expression")
+
+
+@lru_cache(maxsize=512)
+def compiled(text: str) -> CodeType:
+    """Byte code of an expression that has passed `check_expression`."""
+    return compile(ast.parse(text, mode="eval"), f"<{text}>", "eval")
+
+
+@lru_cache(maxsize=512)
+def names_in(text: str) -> frozenset[str]:
+    """Names of values in an expression; functions that are called are not among them."""
+    tree = ast.parse(text, mode="eval")
+    called = {node.func.id for node in ast.walk(tree)
+              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+    return frozenset(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
+    ) - called
+
+
+def evaluate(
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]] = FUNCTIONS,
+) -> Any:
+    """Value of a checked expression; `values` may be arrays of any one library."""
+    return eval(compiled(text), {"__builtins__": {}, **functions}, dict(values))
