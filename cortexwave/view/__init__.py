@@ -1,1 +1,28 @@
+"""Figures, movies and pages of recordings; nothing here is loaded until asked for."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "greatest_difference": "agreement",
+    "draw_difference": "figures",
+    "draw_frames": "figures",
+    "draw_space_time": "figures",
+    "draw_traces": "figures",
+    "save_figure": "figures",
+    "write_movie": "movie",
+    "write_page": "page",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cortexwave.view' has no attribute '{name}'")
+    return getattr(import_module(f"cortexwave.view.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
