@@ -74,7 +74,7 @@ def base_unit(unit: str) -> str:
     if not powers:
         return "1"
     if powers == {"[time]": -1.0}:
-        return "Hz"
+        return "rad/s" if _is_angular(unit) else "Hz"
     above, below = [], []
     for dimension in ("[voltage]", "[length]", "[time]"):
         power = powers.get(dimension, 0.0)
@@ -115,6 +115,11 @@ def quantity(text: str | float | int, unit: str) -> float:
         return _sane(number, text)
     if not found:
         raise UnitError(f"'{text}' has no unit; write {_example(unit)}")
+    if _is_angular(found) != _is_angular(unit):
+        raise UnitError(
+            f"'{text}' and {unit} differ by whether an angle is meant: 1 Hz is one turn "
+            f"per second, 2 pi rad/s; write {_example(unit)}"
+        )
     if base_unit(found) != wanted:
         raise UnitError(
             f"'{text}' is not a quantity in {_shown(unit)}; write {_example(unit)}"
@@ -139,6 +144,10 @@ def _split(text: str, unit: str) -> tuple[float, str]:
     return float(match[1]), "1" + found if found.startswith("/") else found
 
 
+def _is_angular(unit: str) -> bool:
+    return bool(re.search(r"rad|deg|turn", unit))
+
+
 def _sane(value: float, text: str) -> float:
     if not math.isfinite(value):
         raise UnitError(f"'{text}' is not a finite number")
@@ -155,7 +164,9 @@ def _example(unit: str) -> str:
     return "a plain number" if base_unit(unit) == "1" else f"for example '20 {unit}'"
 
 
-def quantity_field(unit: str, *, positive: bool = False, least: float | None = None) -> Any:
+def quantity_field(
+    unit: str, *, positive: bool = False, least: float | None = None
+) -> Any:
     """Annotation of a pydantic field that holds a quantity in base units.
 
     In a document (validation context `{"document": True}`) it must be text with a

@@ -48,6 +48,8 @@ def _checked(spec: object, name: str, origin: str) -> ModelSpec:
     if not isinstance(spec, ModelSpec):
         raise ModelError(f"{origin} holds no ModelSpec named SPEC, but {spec!r}")
     if spec.name != name:
-        raise ModelError(f"{origin}: the model calls itself '{spec.name}', not '{name}'")
+        raise ModelError(
+            f"{origin}: the model calls itself '{spec.name}', not '{name}'"
+        )
     spec.check()
     return spec

@@ -21,7 +21,7 @@ SPEC = ModelSpec(
     params={
         "speed": Param("0.2 m/s", "wave speed"),
         "damping": Param("0 Hz", "rate at which amplitude decays"),
-        "restoring": Param("0 Hz", "angular frequency of uniform oscillation"),
+        "restoring": Param("0 rad/s", "angular frequency of uniform oscillation"),
     },
     couplings={"laplacian": Coupling("u", Laplacian(), "curvature of u", "1/mm**2")},
     drives={"drive": "1/s**2"},

@@ -85,7 +85,9 @@ def _open_hdf5(file: Path, dataset: str | None) -> h5py.Dataset:
         raise InputError(f"{file}: not a readable HDF5 file: {error}") from error
     found: list[str] = []
     opened.visititems(
-        lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+        lambda name, item: (
+            found.append(name) if isinstance(item, h5py.Dataset) else None
+        )
     )
     if dataset is None and len(found) == 1:
         dataset = found[0]

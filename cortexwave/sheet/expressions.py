@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from cortexwave.errors import ModelError
-
 # The functions that a model may use, as NumPy; each engine has the same set.
 # step(0) = 0: a site fires when it is above threshold.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -103,9 +101,10 @@ def names_in(text: str) -> frozenset[str]:
     tree = ast.parse(text, mode="eval")
     called = {node.func.id for node in ast.walk(tree)
               if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
-    return frozenset(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
-    ) - called
+    return (
+        frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        - called
+    )
 
 
 def evaluate(
