@@ -1,1 +1,1 @@
-
+"""Protocols: YAML documents, checked and frozen."""

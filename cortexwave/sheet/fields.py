@@ -120,8 +120,60 @@ class FromFile(Document):
         return np.broadcast_to(values * one, lattice.field_shape).copy()
 
 
+class Bump(Document):
+    """A Gaussian of `sigma` with its top at (y, x)."""
+
+    kind: Literal["bump"] = "bump"
+    top: Value
+    y: Position = 0.0
+    x: Position
+    sigma: Length
+
+    def render(self, lattice: Lattice, unit: str, folder: Path | None) -> np.ndarray:
+        """The field, shape (feature, y, x), in base units."""
+        dy, dx = lattice.displacements(self.y, self.x)
+        shape = np.exp(-(dy**2 + dx**2) / (2 * self.sigma**2))
+        values = quantity(self.top, unit) * shape
+        return np.broadcast_to(values, lattice.field_shape).copy()
+
+
+class Twist(Document):
+    """An angle that turns `turns` times over the length of an axis (rad).
+
+    On a periodic axis whole turns close without a seam.
+    """
+
+    kind: Literal["twist"] = "twist"
+    axis: Literal["x", "y"]
+    turns: float
+
+    def render(self, lattice: Lattice, unit: str, folder: Path | None) -> np.ndarray:
+        """The field, shape (feature, y, x), in base units."""
+        quantity("1 rad", unit)
+        n = lattice.shape[1 if self.axis == "x" else 0]
+        line = 2 * np.pi * self.turns * np.arange(n) / n
+        line = line[None, :] if self.axis == "x" else line[:, None]
+        return np.broadcast_to(line, lattice.field_shape).copy()
+
+
+class Sum(Document):
+    """Several fields, added."""
+
+    kind: Literal["sum"] = "sum"
+    terms: list[Annotated[
+        Gradient | Patch | Random | FromFile | Bump | Twist,
+        Field(discriminator="kind"),
+    ]] = Field(min_length=1)  # fmt: skip
+
+    def render(self, lattice: Lattice, unit: str, folder: Path | None) -> np.ndarray:
+        """The field, shape (feature, y, x), in base units."""
+        parts = [term.render(lattice, unit, folder) for term in self.terms]
+        return np.sum(parts, axis=0)
+
+
 FieldDocument = Annotated[
-    Gradient | Patch | Random | FromFile, Field(discriminator="kind")
+    Gradient | Patch | Random | FromFile | Bump | Twist | Sum,
+    Field(discriminator="kind"),
 ]
 
 

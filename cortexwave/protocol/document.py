@@ -1,0 +1,235 @@
+"""The protocol document: what stands in a file of kind `simulation`.
+
+Structure, names and units are checked here, with a line for every fault; what only
+shows on the whole (stability, sizes, what lies off the sheet) in `simulate.prepare`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from cortexwave.documents import Document, Source, fault_error
+from cortexwave.errors import ModelError, UnitError
+from cortexwave.models import model
+from cortexwave.sheet.fields import FieldDocument, Value
+from cortexwave.sheet.kernels import Delay, Kernel
+from cortexwave.sheet.lattice import Boundary, Lattice
+from cortexwave.sheet.rendering import Stimulus
+from cortexwave.sheet.spec import ModelSpec
+from cortexwave.sheet.trials import Trials
+from cortexwave.units import Duration, Length, quantity
+
+MOST_SITES = 2**24
+
+
+class Axes(Document):
+    """A boundary for each axis."""
+
+    y: Boundary
+    x: Boundary
+
+
+class Sheet(Document):
+    """The lattice: [1, n] is a ring (periodic) or a line, [ny, nx] a sheet."""
+
+    shape: tuple[int, int]
+    spacing: Length
+    boundary: Boundary | Axes = "periodic"
+    features: int = Field(default=1, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _sites(self) -> Sheet:
+        if min(self.shape) < 1:
+            raise ValueError(f"shape is {list(self.shape)}; sites count from 1 on")
+        if self.shape[0] * self.shape[1] * self.features > MOST_SITES:
+            raise ValueError(
+                f"shape is {list(self.shape)} with {self.features} features; a sheet has "
+                f"at most {MOST_SITES:,} values"
+            )
+        return self
+
+    def lattice(self) -> Lattice:
+        """The lattice that this describes."""
+        sides = self.boundary
+        boundary = (sides, sides) if isinstance(sides, str) else (sides.y, sides.x)
+        return Lattice(self.shape, self.spacing, boundary, self.features)
+
+
+class CouplingDocument(Document):
+    """Changes to one coupling of the model; what is not given stays the model's."""
+
+    kernel: Kernel | None = None
+    delay: Delay | None = None
+    gain_before: Value | FieldDocument = 1.0
+    gain_after: Value | FieldDocument = 1.0
+
+
+class Model(Document):
+    """Which model, and everything that departs from its defaults."""
+
+    name: str
+    parameters: dict[str, Value | FieldDocument] = {}
+    functions: dict[str, str] = {}
+    couplings: dict[str, CouplingDocument] = {}
+    initial: dict[str, Value | FieldDocument] = {}
+    noise: dict[str, Value | FieldDocument] = {}
+
+    @model_validator(mode="after")
+    def _of_the_model(self) -> Model:
+        try:
+            spec = model(self.name)
+        except ModelError as error:
+            raise fault_error("model", [(("name",), str(error))]) from None
+        faults = [
+            *_unknown("parameters", self.parameters, spec.params),
+            *_unknown("functions", self.functions, spec.functions),
+            *_unknown("couplings", self.couplings, spec.couplings),
+            *_unknown("initial", self.initial, spec.rates),
+            *_unknown("noise", self.noise, spec.rates),
+        ]
+        for name, chosen in self.functions.items():
+            if name in spec.functions and chosen not in spec.functions[name]:
+                options = ", ".join(spec.functions[name])
+                faults.append((("functions", name), f"'{chosen}' is not one of {options}"))
+        units = {
+            "parameters": {name: param.unit for name, param in spec.params.items()},
+            "initial": spec.units,
+            "noise": {name: noise_unit(spec, name) for name in spec.rates},
+        }
+        for group, of in units.items():
+            for name, value in getattr(self, group).items():
+                if name in of and not isinstance(value, Document):
+                    faults += _unit_faults((group, name), value, of[name])
+        for name, coupling in self.couplings.items():
+            for gain in ("gain_before", "gain_after"):
+                value = getattr(coupling, gain)
+                if not isinstance(value, Document):
+                    faults += _unit_faults(("couplings", name, gain), value, "1")
+        if faults:
+            raise fault_error("model", faults)
+        return self
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's specification."""
+        return model(self.name)
+
+
+class Run(Document):
+    """How long (one trial), in which steps, from which seed, on which engine."""
+
+    duration: Duration
+    dt: Duration
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    backend: str = "torch"
+    device: str = "cpu"
+    dtype: Literal["float64", "float32"] = "float64"
+    noise: Literal["shared", "engine"] = "shared"
+
+
+class Record(Document):
+    """What is kept: states, couplings or drives; every how long; how stored."""
+
+    variables: list[str] | None = Field(default=None, min_length=1)
+    every: Duration | None = None
+    dtype: Literal["float64", "float32"] = "float32"
+    compression: Literal["gzip", "none"] = "gzip"
+
+
+class Protocol(Document):
+    """A simulation, whole: frozen, checked, made by `load_protocol`."""
+
+    cortexwave: Literal[1]
+    kind: Literal["simulation"]
+    title: str = Field(min_length=1, max_length=400)
+    sheet: Sheet
+    model: Model
+    stimuli: list[Stimulus] = []
+    trials: Trials = Trials()
+    run: Run
+    record: Record = Record()
+
+    _source: Source | None = PrivateAttr(default=None)
+
+    @property
+    def source(self) -> Source:
+        """The document it was read from, for lines and folder of its files."""
+        if self._source is None:
+            raise ValueError("this protocol was not made by load_protocol")
+        return self._source
+
+    @property
+    def text(self) -> str:
+        """The YAML it was read from, verbatim."""
+        return self.source.text
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in it start from."""
+        return self.source.folder
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Protocol:
+        """A new protocol with values at dotted paths replaced, checked anew.
+
+        `protocol.with_changes({"run.dt": "0.5 ms", "stimuli.0.amplitude": 2})`.
+        Comments and layout of the text stay. Raises `ProtocolError`.
+        """
+        from cortexwave.protocol.changes import changed
+
+        return changed(self, changes)
+
+    def resolved(self) -> str:
+        """Canonical JSON of everything that decides a run, in base units."""
+        values = self.model_dump(mode="json")
+        spec = self.model.spec
+        given = values["model"]["parameters"]
+        for name, param in spec.params.items():
+            value = given.get(name, param.default)
+            if not isinstance(value, dict):
+                value = quantity(_number_or_text(value, param.unit), param.unit)
+            given[name] = value
+        for name, options in spec.functions.items():
+            values["model"]["functions"].setdefault(name, options[0])
+        return json.dumps(values, sort_keys=True, indent=1)
+
+
+def noise_unit(spec: ModelSpec, state: str) -> str:
+    """Unit of the noise of a state: its own per square root of a second."""
+    unit = spec.units[state]
+    return "1/s**0.5" if unit == "1" else f"{unit}/s**0.5"
+
+
+def _number_or_text(value: Any, unit: str) -> Any:
+    """Defaults are text even where they have no unit."""
+    return float(value) if unit == "1" else value
+
+
+def _unknown(
+    group: str, given: Iterable[str], known: Iterable[str]
+) -> list[tuple[tuple[str, ...], str]]:
+    names = list(known)
+    faults = []
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            listed = ", ".join(names) or "none"
+            faults.append(((group, name), f"the model has none of this name, but {listed}"
+                           + hint))  # fmt: skip
+    return faults
+
+
+def _unit_faults(
+    path: tuple[str, ...], value: Value, unit: str
+) -> list[tuple[tuple[str, ...], str]]:
+    try:
+        quantity(value, unit)
+    except UnitError as error:
+        return [(path, str(error))]
+    return []

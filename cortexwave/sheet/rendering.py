@@ -1,0 +1,153 @@
+"""From the stimuli of a document to the drive of every trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from cortexwave.errors import Fault, InputError
+from cortexwave.sheet.drive import Drive, Source
+from cortexwave.sheet.lattice import Lattice
+from cortexwave.sheet.pictures import Images, Movie
+from cortexwave.sheet.stimuli import (
+    Flashes,
+    Grating,
+    MovingBar,
+    PairedPulse,
+    PlaneDrive,
+    Pulse,
+    PulseTrain,
+    Setting,
+    WhiteNoise,
+)
+from cortexwave.sheet.trials import Plan, Trials, plans
+
+Stimulus = Annotated[
+    Pulse
+    | PulseTrain
+    | PairedPulse
+    | Flashes
+    | MovingBar
+    | Grating
+    | PlaneDrive
+    | WhiteNoise
+    | Images
+    | Movie,
+    Field(discriminator="kind"),
+]
+
+
+def render_drive(
+    stimuli: Sequence[Any],
+    trials: Trials,
+    *,
+    lattice: Lattice,
+    dt: float,
+    steps: int,
+    inputs: Mapping[str, str],
+    seed: int,
+    folder: Path | None,
+) -> tuple[Drive, list[Fault]]:
+    """The drive of all trials, `steps` long each, and every fault of the stimuli.
+
+    `inputs` maps the model's inputs to their units; a stimulus goes into the first
+    unless it says otherwise. Each draws from its own stream, keyed by seed, trial
+    and its place in the list.
+    """
+    conditions = list(dict.fromkeys(s.condition for s in stimuli if s.condition))
+    order = plans(trials, conditions, seed)
+    faults: list[Fault] = []
+    by_trial: list[list[Source]] = [[] for _ in order]
+    drawn: list[np.ndarray] = []
+    patterns: dict[Any, np.ndarray] = {}
+    for number, stimulus in enumerate(stimuli):
+        into = stimulus.into or next(iter(inputs), "")
+        place = f"stimuli.{number}"
+        if into not in inputs:
+            known = ", ".join(inputs) or "none"
+            faults.append(
+                Fault(f"{place}.into", f"the model has no input '{into}', but {known}")
+            )
+            continue
+        name = stimulus.name or f"{stimulus.kind}_{number}"
+        try:
+            for plan in order:
+                setting = Setting(
+                    lattice, dt, steps, into, inputs[into], name, plan.trial,
+                    _first_step(trials, plan, steps), plan.jitter, folder, patterns,
+                )  # fmt: skip
+                values = _drawn(stimulus, setting, seed, plan, number)
+                if values is not None:
+                    drawn.append(values)
+                if plan.catch or stimulus.condition not in (None, plan.condition):
+                    continue
+                draw = np.random.default_rng([seed, plan.trial, number])
+                by_trial[plan.trial] += stimulus.sources(setting, draw)
+        except InputError as error:
+            faults.append(Fault(place, str(error)))
+    noisy = [s for s in stimuli if isinstance(s, WhiteNoise)]
+    if len(noisy) > 1:
+        faults.append(Fault("stimuli", (
+            f"{len(noisy)} white-noise drives; a recording keeps the values of one, "
+            "with as many patches as you like"
+        )))  # fmt: skip
+    if faults:
+        return Drive(), faults
+    rows = [dict(source.event) for sources in by_trial for source in sources
+            if source.event is not None]  # fmt: skip
+    kept = _drive_table(noisy[0], drawn, lattice, dt, trials, steps) if noisy else None
+    if trials.mode == "continuous":
+        by_trial = [[source for sources in by_trial for source in sources]]
+    return Drive(by_trial, rows, kept), []
+
+
+def _first_step(trials: Trials, plan: Plan, steps: int) -> int:
+    return plan.trial * steps if trials.mode == "continuous" else 0
+
+
+def _drawn(
+    stimulus: Any, setting: Setting, seed: int, plan: Plan, number: int
+) -> np.ndarray | None:
+    """What a white-noise drive draws in a trial; 0 in a trial that does not show it."""
+    if not isinstance(stimulus, WhiteNoise):
+        return None
+    values = stimulus.drawn(setting, np.random.default_rng([seed, plan.trial, number]))
+    hidden = plan.catch or stimulus.condition not in (None, plan.condition)
+    return np.zeros_like(values) if hidden else values
+
+
+def _drive_table(
+    stimulus: WhiteNoise, drawn: list[np.ndarray], lattice: Lattice, dt: float,
+    trials: Trials, steps: int,
+) -> xr.Dataset:  # fmt: skip
+    """The values drawn, as the recording keeps them: (trial, clock, patch).
+
+    Jitter moves the whole sequence, so that the number of values may differ by one
+    between trials; the shorter end in NaN. Continuous trials follow one another on
+    one clock, in seconds of the run.
+    """
+    longest = max(len(values) for values in drawn)
+    table = np.full((len(drawn), longest, drawn[0].shape[1]), np.nan)
+    for trial, values in enumerate(drawn):
+        table[trial, : len(values)] = values
+    tick = stimulus.clock_steps(dt) * dt
+    clock = stimulus.onset + tick * np.arange(longest)
+    if trials.mode == "continuous":
+        starts = dt * steps * np.arange(len(drawn))
+        clock = (starts[:, None] + clock).ravel()
+        table = table.reshape(1, -1, table.shape[-1])
+    return xr.Dataset(
+        {
+            "values": (("trial", "clock", "patch"), table, {
+                "units": "1", "long_name": f"values of {stimulus.distribution} noise, "
+                "before amplitude and feature weights"}),
+            "patch": (("y", "x"), stimulus.patch_map(lattice),
+                      {"units": "1", "long_name": "patch of each site"}),
+        },
+        coords={"clock": ("clock", clock, {"units": "s"})},
+    )  # fmt: skip
