@@ -114,7 +114,7 @@ def _sheets(
         pieces.draw_scale_bar(
             figure, margin, head + block, cell / across, max(across, 0.5 * up)
         )
-    key = min(block - stamp, 2.4)
+    key = min(block - stamp, 3.6)
     pieces.draw_key(
         pieces.axes_at(figure, margin + body + 0.12, head + stamp, 0.1, max(key, 0.6)),
         scale,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -27,8 +30,6 @@ HEAD_HEIGHT = 0.24
 LANE_HEIGHT = 0.14
 _MOST_LANES = 6
 _STYLE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
@@ -61,8 +62,16 @@ _STYLE = {
 @contextmanager
 def journal_style() -> Iterator[None]:
     """Sizes and fonts of a journal figure, for as long as one is drawn or saved."""
-    with rc_context(_STYLE):
+    with rc_context({**_STYLE, "font.family": _fonts()}):
         yield
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> list[str]:
+    """The first sans serif there is; DejaVu, which has every sign, for the rest."""
+    here = get_font_names()
+    wanted = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans")
+    return [*[name for name in wanted if name in here][:1], "DejaVu Sans"]
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -108,9 +117,9 @@ def draw_image(
     values: np.ndarray,
     scale: ColourScale,
     extent: tuple[float, float, float, float],
-) -> None:
+) -> AxesImage:
     """Values (y, x) as coloured sites; the extent is left, right, bottom, top."""
-    axes.imshow(
+    return axes.imshow(
         np.ma.masked_invalid(scale.wrapped(values)),
         cmap=scale.colour_map(), norm=scale.norm(), extent=extent, origin="lower",
         interpolation="none", aspect="auto",
