@@ -89,13 +89,13 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[tuple[float, str]
     return [(v, number(0.0 if abs(v) < slack else v)) for v in inside]
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 4) -> str:
     """A number as print has it: 0.25, −3, 1.2 × 10⁻⁹."""
-    text = f"{value:.4g}"
+    text = f"{value:.{digits}g}"
     if "e" in text:
-        digits, power = text.split("e")
+        front, power = text.split("e")
         raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        text = f"10{raised}" if digits == "1" else f"{digits} × 10{raised}"
+        text = f"10{raised}" if front == "1" else f"{front} × 10{raised}"
     return text.replace("-", "−")
 
 

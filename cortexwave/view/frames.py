@@ -88,7 +88,7 @@ def _sheets(
     lanes = pieces.lanes_height(shown.marks)
     figure = pieces.new_figure(
         max(margin + body + pieces.KEY_WIDTH, 3.0),
-        head + block + bar + (lanes + 0.5 if lanes else 0.0),
+        head + block + bar + (lanes + 0.42 if lanes else 0.0),
     )
     texts = milliseconds(shown.time[index])
     for k, (frame, at) in enumerate(zip(frames, shown.time[index], strict=True)):
@@ -165,7 +165,7 @@ def _profiles(
     body = width - margin - pieces.KEY_WIDTH
     block = len(index) * (tall + gap)
     figure = pieces.new_figure(
-        width, head + block + 0.45 + (lanes + 0.55 if lanes else 0.0)
+        width, head + block + 0.45 + (lanes + 0.42 if lanes else 0.0)
     )
     texts = milliseconds(shown.time[index])
     for k, at in enumerate(shown.time[index]):

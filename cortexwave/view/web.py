@@ -42,14 +42,14 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 tr:last-child th, tr:last-child td { border-bottom: 0; }
 th { font-weight: 500; color: var(--quiet); }
-thead th { font-weight: 650; color: var(--ink); }
+thead th { font-weight: 650; color: var(--ink); white-space: nowrap; }
 tbody th { white-space: nowrap; width: 1%; }
 td.number { text-align: right; white-space: nowrap; }
 th.number { text-align: right; }
 code { font: .92em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 footer { color: var(--quiet); font-size: .82rem; margin-top: 2.5rem; }
 .player { background: var(--paper); border: 1px solid var(--line); border-radius: 6px;
-  padding: 1rem 1.1rem; max-width: max-content; }
+  padding: 1rem 1.1rem; max-width: max-content; margin-bottom: 1rem; }
 .player:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .head { display: flex; gap: 1rem; align-items: baseline; margin-bottom: .5rem;
   min-height: 1.6rem; }
@@ -99,7 +99,7 @@ footer { color: var(--quiet); font-size: .82rem; margin-top: 2.5rem; }
 .profile path.gone { stroke: none; fill: #8a8a8a; fill-opacity: .5; }
 .strip { position: relative; height: 250px; border: 1px solid var(--quiet); }
 .strip hr { position: absolute; left: -6px; right: -6px; margin: 0; border: 0;
-  border-top: 2px solid var(--ink); }
+  border-top: 2px solid #000; outline: 1px solid #fff; }
 .controls { display: flex; gap: .8rem; align-items: center; margin-top: .8rem; }
 .controls button { font: inherit; font-size: .9rem; width: 5rem; padding: .25rem 0;
   border: 1px solid var(--quiet); border-radius: 4px; background: transparent;
