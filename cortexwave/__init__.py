@@ -1,1 +1,66 @@
-"""cortexwave: a cortical sheet described once, simulated, recorded, compared."""
+"""cortexwave: a cortical sheet described once, simulated, recorded, compared.
+
+The public names, loaded when first used: `import cortexwave as cw` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cortexwave.models import model as model
+    from cortexwave.models import model_names as model_names
+    from cortexwave.preparation import prepare as prepare
+    from cortexwave.protocol.document import Protocol as Protocol
+    from cortexwave.protocol.loading import load_protocol as load_protocol
+    from cortexwave.protocol.loading import parse_protocol as parse_protocol
+    from cortexwave.recording.reader import describe as describe
+    from cortexwave.recording.reader import epochs as epochs
+    from cortexwave.recording.reader import open_recording as open_recording
+    from cortexwave.recording.writer import recover as recover
+    from cortexwave.schema import drive as drive
+    from cortexwave.schema import events as events
+    from cortexwave.sheet.lattice import Lattice as Lattice
+    from cortexwave.sheet.spec import ModelSpec as ModelSpec
+    from cortexwave.simulation import resume as resume
+    from cortexwave.simulation import run as run
+    from cortexwave.simulation import simulate as simulate
+
+_HOME = {
+    "Lattice": "sheet.lattice",
+    "ModelSpec": "sheet.spec",
+    "Protocol": "protocol.document",
+    "describe": "recording.reader",
+    "drive": "schema",
+    "epochs": "recording.reader",
+    "events": "schema",
+    "load_protocol": "protocol.loading",
+    "model": "models",
+    "model_names": "models",
+    "open_recording": "recording.reader",
+    "parse_protocol": "protocol.loading",
+    "prepare": "preparation",
+    "recover": "recording.writer",
+    "resume": "simulation",
+    "run": "simulation",
+    "simulate": "simulation",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from cortexwave.provenance import package_version
+
+        return package_version()
+    if name not in _HOME:
+        raise AttributeError(f"module 'cortexwave' has no attribute '{name}'")
+    module = importlib.import_module(f"cortexwave.{_HOME[name]}")
+    value = getattr(module, name)
+    globals()[name] = value  # so that a submodule of the same name does not hide it
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

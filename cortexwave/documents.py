@@ -99,7 +99,8 @@ def parse_document(text: str, *, file: str = "<text>") -> Source:
     if not isinstance(values, Mapping):
         kind = type(values).__name__
         raise ProtocolError(
-            file, [Fault("", f"a document is a mapping of keys to values, not a {kind}")]
+            file,
+            [Fault("", f"a document is a mapping of keys to values, not a {kind}")],
         )
     lines: dict[Path_, int] = {}
     try:
@@ -213,7 +214,9 @@ def check_document(model: type[Document], source: Source, **context: Any) -> Any
             context={"document": True, "folder": source.folder, **context},
         )
     except ValidationError as error:
-        raise ProtocolError(source.file, list(faults_of(error, source, model))) from None
+        raise ProtocolError(
+            source.file, list(faults_of(error, source, model))
+        ) from None
 
 
 def faults_of(

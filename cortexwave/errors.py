@@ -1,16 +1,16 @@
 """Every exception of the package, and the exit code of the command line for each.
 
-    CortexwaveError            something went wrong; the message says what and where
-      InputError        2      what was given cannot be meant
-        UnitError              a quantity without a unit, or with the wrong one
-        ModelError             a model specification that breaks the rules of models
-        ProtocolError          a document with faults; carries all of them
-        SchemaError            an xarray object that is not the noun it should be
-        RecordingError         a file that is not a readable recording
-      RunError          3      the run began and could not be finished
-        NotFiniteError         a state stopped being a finite number
-        DiskFullError          the disk is (nearly) full; the file was closed in time
-      Interrupted     130      stopped by the user; a valid file was left
+CortexwaveError            something went wrong; the message says what and where
+  InputError        2      what was given cannot be meant
+    UnitError              a quantity without a unit, or with the wrong one
+    ModelError             a model specification that breaks the rules of models
+    ProtocolError          a document with faults; carries all of them
+    SchemaError            an xarray object that is not the noun it should be
+    RecordingError         a file that is not a readable recording
+  RunError          3      the run began and could not be finished
+    NotFiniteError         a state stopped being a finite number
+    DiskFullError          the disk is (nearly) full; the file was closed in time
+  Interrupted     130      stopped by the user; a valid file was left
 """
 
 from __future__ import annotations

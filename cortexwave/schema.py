@@ -75,7 +75,9 @@ def validate(dataset: xr.Dataset, schema: Schema) -> None:
         variable = dataset[name]
         if not any(_is_part(variable.dims, order) for order in schema.dims):
             allowed = " or ".join(str(order) for order in schema.dims)
-            faults.append(f"dims of '{name}' are {variable.dims}, not part of {allowed}")
+            faults.append(
+                f"dims of '{name}' are {variable.dims}, not part of {allowed}"
+            )
         if "units" not in variable.attrs:
             faults.append(f"units of '{name}' are missing")
     for name, unit in schema.coordinate_units.items():

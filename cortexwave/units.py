@@ -117,8 +117,8 @@ def quantity(text: str | float | int, unit: str) -> float:
         raise UnitError(f"'{text}' has no unit; write {_example(unit)}")
     if _is_angular(found) != _is_angular(unit):
         raise UnitError(
-            f"'{text}' and {unit} differ by whether an angle is meant: 1 Hz is one turn "
-            f"per second, 2 pi rad/s; write {_example(unit)}"
+            f"'{text}' and {unit} differ by whether an angle is meant: 1 Hz is one "
+            f"turn per second, 2 pi rad/s; write {_example(unit)}"
         )
     if base_unit(found) != wanted:
         raise UnitError(

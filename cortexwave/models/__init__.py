@@ -26,7 +26,7 @@ def model_names() -> list[str]:
 
 @lru_cache(maxsize=64)
 def model(name: str) -> ModelSpec:
-    """The checked specification of a model; `ModelError` names the nearest if unknown."""
+    """The checked specification of a model; `ModelError` if there is none."""
     if name not in model_names():
         near = difflib.get_close_matches(name, model_names(), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""

@@ -26,7 +26,8 @@ def read_changes(settings: Iterable[str]) -> dict[str, Any]:
         path, equals, value = setting.partition("=")
         if not equals or not path.strip():
             raise InputError(
-                f"--set {setting!r} is not of the form path=value, such as run.dt='0.5 ms'"
+                f"--set {setting!r} is not of the form path=value, such as "
+                "run.dt='0.5 ms'"
             )
         try:
             changes[path.strip()] = parse_scalar(value)

@@ -1,7 +1,7 @@
 """The protocol document: what stands in a file of kind `simulation`.
 
 Structure, names and units are checked here, with a line for every fault; what only
-shows on the whole (stability, sizes, what lies off the sheet) in `simulate.prepare`.
+shows on the whole (stability, sizes, what lies off the sheet) in `preparation.prepare`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Sheet(Document):
             raise ValueError(f"shape is {list(self.shape)}; sites count from 1 on")
         if self.shape[0] * self.shape[1] * self.features > MOST_SITES:
             raise ValueError(
-                f"shape is {list(self.shape)} with {self.features} features; a sheet has "
-                f"at most {MOST_SITES:,} values"
+                f"shape is {list(self.shape)} with {self.features} features; a sheet "
+                f"has at most {MOST_SITES:,} values"
             )
         return self
 
@@ -74,11 +74,11 @@ class Model(Document):
     """Which model, and everything that departs from its defaults."""
 
     name: str
-    parameters: dict[str, Value | FieldDocument] = {}
-    functions: dict[str, str] = {}
-    couplings: dict[str, CouplingDocument] = {}
-    initial: dict[str, Value | FieldDocument] = {}
-    noise: dict[str, Value | FieldDocument] = {}
+    parameters: dict[str, Value | FieldDocument] = Field(default_factory=dict)
+    functions: dict[str, str] = Field(default_factory=dict)
+    couplings: dict[str, CouplingDocument] = Field(default_factory=dict)
+    initial: dict[str, Value | FieldDocument] = Field(default_factory=dict)
+    noise: dict[str, Value | FieldDocument] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _of_the_model(self) -> Model:
@@ -96,7 +96,9 @@ class Model(Document):
         for name, chosen in self.functions.items():
             if name in spec.functions and chosen not in spec.functions[name]:
                 options = ", ".join(spec.functions[name])
-                faults.append((("functions", name), f"'{chosen}' is not one of {options}"))
+                faults.append(
+                    (("functions", name), f"'{chosen}' is not one of {options}")
+                )
         units = {
             "parameters": {name: param.unit for name, param in spec.params.items()},
             "initial": spec.units,
@@ -150,7 +152,7 @@ class Protocol(Document):
     title: str = Field(min_length=1, max_length=400)
     sheet: Sheet
     model: Model
-    stimuli: list[Stimulus] = []
+    stimuli: list[Stimulus] = Field(default_factory=list)
     trials: Trials = Trials()
     run: Run
     record: Record = Record()
@@ -220,8 +222,8 @@ def _unknown(
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             listed = ", ".join(names) or "none"
-            faults.append(((group, name), f"the model has none of this name, but {listed}"
-                           + hint))  # fmt: skip
+            message = f"the model has none of this name, but {listed}{hint}"
+            faults.append(((group, name), message))
     return faults
 
 

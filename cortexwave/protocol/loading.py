@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cortexwave.documents import Source, check_document, parse_document, read_document
 from cortexwave.errors import Fault, ProtocolError
@@ -36,3 +37,13 @@ def protocol_of(source: Source) -> Protocol:
     protocol: Protocol = check_document(Protocol, source)
     protocol._source = source
     return protocol
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a simulation protocol, for editors and for other programs."""
+    schema = Protocol.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "cortexwave simulation protocol, version 1",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }

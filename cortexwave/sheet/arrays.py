@@ -102,7 +102,7 @@ def _open_hdf5(file: Path, dataset: str | None) -> h5py.Dataset:
         claimed = values.size * values.dtype.itemsize
         if claimed > file.stat().st_size and values.id.get_storage_size() >= claimed:
             raise InputError(
-                f"{file}: '{dataset}' claims {claimed:,} bytes, more than the file holds"
+                f"{file}: '{dataset}' claims {claimed:,} bytes, more than the file"
             )
     return values
 

@@ -97,14 +97,14 @@ def compiled(text: str) -> CodeType:
 
 @lru_cache(maxsize=512)
 def names_in(text: str) -> frozenset[str]:
-    """Names of values in an expression; functions that are called are not among them."""
+    """Names of values in an expression, without the functions that it calls."""
     tree = ast.parse(text, mode="eval")
-    called = {node.func.id for node in ast.walk(tree)
-              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
-    return (
-        frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-        - called
-    )
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    called = {
+        getattr(node.func, "id", "") for node in nodes if isinstance(node, ast.Call)
+    }
+    return frozenset(names - called)
 
 
 def evaluate(

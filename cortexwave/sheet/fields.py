@@ -56,7 +56,7 @@ class Patch(Document):
     def render(self, lattice: Lattice, unit: str, folder: Path | None) -> np.ndarray:
         """The field, shape (feature, y, x), in base units."""
         dy, dx = lattice.displacements(self.y, self.x)
-        # Half a thousandth of a site: sites on the rim are inside whatever the rounding.
+        # Half a thousandth of a site: sites on the rim are inside despite rounding.
         slack = 5e-4 * lattice.spacing
         if self.radius is not None and self.width is None and self.height is None:
             inside = np.hypot(dy, dx) <= self.radius + slack

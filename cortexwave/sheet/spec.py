@@ -92,6 +92,10 @@ class ModelSpec:
         """Everything that can be recorded: states, couplings, drives."""
         return (*self.rates, *self.couplings, *self.drives)
 
+    def stored_name(self, name: str) -> str:
+        """Name of a recordable in a recording, where `drive` is the drawn values."""
+        return f"rendered_{name}" if name in self.drives else name
+
     def unit_of(self, name: str) -> str:
         """Unit of a state, coupling or drive."""
         if name in self.units:

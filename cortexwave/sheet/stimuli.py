@@ -115,7 +115,7 @@ class Place(Document):
         if values.max() < 0.01:
             warnings.warn(
                 f"stimulus '{name}' at y {self.y:g}, x {self.x:g} mm is off the sheet "
-                f"(0 to {lattice.y[-1]:g}, 0 to {lattice.x[-1]:g} mm): it has no effect",
+                f"(0 to {lattice.y[-1]:g}, 0 to {lattice.x[-1]:g} mm): no effect",
                 stacklevel=2,
             )
         return values
@@ -200,8 +200,9 @@ class PulseTrain(_Flashed):
 
     def sources(self, setting: Setting, draw: np.random.Generator) -> list[Source]:
         """What it puts on the sheet in one trial."""
-        return [self.at_place(setting, self.place, self.onset + k * self.interval, str(k))
-                for k in range(self.count)]  # fmt: skip
+        onsets = self.onset + self.interval * np.arange(self.count)
+        return [self.at_place(setting, self.place, float(onset), str(number))
+                for number, onset in enumerate(onsets)]  # fmt: skip
 
 
 class PairedPulse(_Flashed):
@@ -213,8 +214,8 @@ class PairedPulse(_Flashed):
 
     def sources(self, setting: Setting, draw: np.random.Generator) -> list[Source]:
         """What it puts on the sheet in one trial."""
-        return [self.at_place(setting, self.place, self.onset + k * self.interval, str(k))
-                for k in range(2)]  # fmt: skip
+        return [self.at_place(setting, self.place, self.onset, "0"),
+                self.at_place(setting, self.place, self.onset + self.interval, "1")]  # fmt: skip
 
 
 class Flashes(_Flashed):
@@ -344,7 +345,7 @@ class WhiteNoise(_Base):
         if steps < 1 or abs(self.clock / dt - steps) > 1e-6:
             raise InputError(
                 f"the clock of the white noise is {1e3 * self.clock:g} ms, no multiple "
-                f"of dt = {1e3 * dt:g} ms; the nearest is {1e3 * max(steps, 1) * dt:g} ms"
+                f"of dt = {1e3 * dt:g} ms; the nearest is {1e3 * max(steps, 1) * dt:g}"
             )
         return steps
 
@@ -358,8 +359,8 @@ class WhiteNoise(_Base):
         )
         if np.prod(shape, dtype=float) * 8 > 2**30:
             raise InputError(
-                f"white noise of {shape[0]} values for each of {shape[1]} patches takes "
-                "more than 1 GiB; lengthen the clock or take fewer patches"
+                f"white noise of {shape[0]} values for each of {shape[1]} patches "
+                "takes more than 1 GiB; lengthen the clock or take fewer patches"
             )
         if self.distribution == "binary":
             return draw.integers(0, 2, shape) * 2.0 - 1.0
@@ -406,8 +407,8 @@ def _sinusoid(
     """cos(k s - w t + phase) as two separable terms, or cos(k s + phase) cos(w t)."""
     if stimulus.wavelength < 2 * setting.lattice.spacing:
         raise InputError(
-            f"stimulus '{setting.name}' has a wavelength of {stimulus.wavelength:g} mm; "
-            f"sites {setting.lattice.spacing:g} mm apart carry none below "
+            f"stimulus '{setting.name}' has a wavelength of {stimulus.wavelength:g} "
+            f"mm; sites {setting.lattice.spacing:g} mm apart carry none below "
             f"{2 * setting.lattice.spacing:g} mm"
         )
     space = (
