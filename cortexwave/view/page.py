@@ -53,6 +53,7 @@ def write_page(
     refusal = _refusal(recordings)
     films = _films(shown, labels, alike=refusal is None)
     apart = greatest_difference(*recordings) if refusal is None else {}
+    lead = _lead(shown[0], labels, apart) + _first_of(recordings[0], shown[0])
     limits = [film.scale.limits for film in films]
     if len(limits) < len(shown):  # one film of all, hence one scale
         limits = limits * len(shown)
@@ -90,7 +91,7 @@ def write_page(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>{STYLE}</style></head>
 <body><main><h1>{escape(heading)}</h1>
-<p class="lead">{escape(_lead(shown[0], labels, apart) + _first_of(recordings[0], shown[0]))}</p>
+<p class="lead">{escape(lead)}</p>
 {"".join(parts)}
 <footer>Written by cortexwave. This page needs no other file and no network.</footer>
 </main><script>{SCRIPT}</script></body></html>
