@@ -11,7 +11,7 @@ from cortexwave import schema
 from cortexwave.errors import InputError
 from cortexwave.view.selection import as_floats
 
-_BLOCK_BYTES = 16 * 2**20
+_BLOCK_BYTES = 8 * 2**20
 
 
 def greatest_difference(first: xr.Dataset, second: xr.Dataset) -> dict[str, float]:
@@ -40,19 +40,28 @@ def difference_in_time(
         axis = a.isel(place).get_axis_num("time")
         found = np.moveaxis(difference, axis, 0).reshape(difference.shape[axis], -1)
         apart[times] = np.maximum(apart[times], found.max(axis=1))
-        finite = np.abs(ours[np.isfinite(ours)])
-        largest = max(largest, float(finite.max(initial=0.0)))
+        finite = np.isfinite(ours)
+        largest = max(
+            largest,
+            float(ours.max(initial=0.0, where=finite)),
+            -float(ours.min(initial=0.0, where=finite)),
+        )
     # against a field that is 0 everywhere any difference is without bound
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(apart == 0, 0.0, apart / largest)
 
 
 def _difference(a: np.ndarray, b: np.ndarray, on_circle: bool) -> np.ndarray:
-    a, b = a.astype(float), b.astype(float)
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    """|a - b| in double precision: 0 where both miss the same, inf where one misses."""
     with np.errstate(invalid="ignore"):
-        apart = np.abs(np.angle(np.exp(1j * (a - b)))) if on_circle else np.abs(a - b)
-    return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+        apart = np.subtract(a, b, dtype=float)
+        apart = np.angle(np.exp(1j * apart)) if on_circle else apart
+    np.abs(apart, out=apart)
+    unknown = np.isnan(apart)
+    if unknown.any():
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        apart[unknown] = np.where(same[unknown], 0.0, np.inf)
+    return apart
 
 
 def _blocks(values: xr.DataArray) -> Iterator[tuple[dict[str, object], slice]]:

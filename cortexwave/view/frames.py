@@ -204,14 +204,17 @@ def _profile(
         axes.axvspan(at - half, at + half, color=MISSING, lw=0, alpha=0.5)
     base = min(max(0.0, scale.low), scale.high)
     axes.axhline(base, color=pieces.QUIET, lw=0.4)
+    size = 3.0 if positions.size <= 100 else 1.5
     if scale.cyclic:  # a curve would draw the jump from 2 pi to 0
-        axes.plot(positions, values, ".", color=SERIES[0], ms=1.5)
+        axes.plot(positions, values, ".", color=SERIES[0], ms=size)
     else:
         clean = np.clip(values, scale.low, scale.high)
+        # a curve alone would not show a site between two missing ones
+        dotted = positions.size == 1 or not np.isfinite(clean).all()
         axes.fill_between(positions, base, clean, color=SERIES[0], alpha=0.18, lw=0)
         axes.plot(
             positions, clean, color=SERIES[0], lw=0.9,
-            marker="o" if positions.size == 1 else None, ms=3,
+            marker="." if dotted else None, ms=size,
         )  # fmt: skip
     axes.set_ylim(scale.low - room, scale.high + room)
 

@@ -99,10 +99,12 @@ def _line(film: Film, size: int) -> tuple[Figure, *_Moves]:
     figure.set_dpi(size / _SHEET)
     above = pieces.axes_at(figure, _LINE_MARGIN, head, _SHEET, 1.2)
     below = pieces.axes_at(figure, _LINE_MARGIN, head + 1.35, _SHEET, 1.55)
+    # a curve alone would not show a single site, or one between two missing ones
+    dotted = values.shape[1] == 1 or bool(np.isnan(values).any())
     (curve,) = above.plot(
         shown.position(axis), values[0], animated=True, color=SERIES[0], ms=2,
         ls="none" if scale.cyclic else "-",
-        marker="." if scale.cyclic or values.shape[1] == 1 else None,
+        marker="." if scale.cyclic or dotted else None,
     )  # fmt: skip
     room = 0.04 * (scale.high - scale.low)
     above.set(xlim=shown.extent(axis), ylim=(scale.low - room, scale.high + room))

@@ -109,7 +109,8 @@ def write_heading(figure: Figure, title: str) -> None:
 
 def head_height(title: str) -> float:
     """Inches that the heading takes."""
-    return HEAD_HEIGHT if title else 0.06
+    # a colour bar may bear a power of ten above itself
+    return HEAD_HEIGHT if title else 0.18
 
 
 def draw_image(

@@ -180,7 +180,7 @@ SCRIPT = r"""
           const jump = i ? Math.abs(level - frames[k * n + i - 1]) : 0;
           const leap = film.cyclic && jump > 127;
           path += (pen && !leap ? "L" : "M") + x.toFixed(2) + " " +
-            (300 - level / 254 * 300).toFixed(2) + (n === 1 ? "h0" : "");
+            (300 - level / 254 * 300).toFixed(2) + (pen ? "" : "h0");
           pen = true;
         }
       }
