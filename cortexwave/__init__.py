@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from cortexwave.protocol.document import Protocol as Protocol
     from cortexwave.protocol.loading import load_protocol as load_protocol
     from cortexwave.protocol.loading import parse_protocol as parse_protocol
-    from cortexwave.recording.reader import describe as describe
-    from cortexwave.recording.reader import epochs as epochs
+    from cortexwave.recording.cutting import epochs as epochs
+    from cortexwave.recording.description import describe as describe
     from cortexwave.recording.reader import open_recording as open_recording
-    from cortexwave.recording.writer import recover as recover
+    from cortexwave.recording.recovery import recover as recover
     from cortexwave.schema import drive as drive
     from cortexwave.schema import events as events
     from cortexwave.sheet.lattice import Lattice as Lattice
@@ -31,9 +31,9 @@ _HOME = {
     "Lattice": "sheet.lattice",
     "ModelSpec": "sheet.spec",
     "Protocol": "protocol.document",
-    "describe": "recording.reader",
+    "describe": "recording.description",
     "drive": "schema",
-    "epochs": "recording.reader",
+    "epochs": "recording.cutting",
     "events": "schema",
     "load_protocol": "protocol.loading",
     "model": "models",
@@ -41,7 +41,7 @@ _HOME = {
     "open_recording": "recording.reader",
     "parse_protocol": "protocol.loading",
     "prepare": "preparation",
-    "recover": "recording.writer",
+    "recover": "recording.recovery",
     "resume": "simulation",
     "run": "simulation",
     "simulate": "simulation",

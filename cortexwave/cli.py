@@ -123,7 +123,7 @@ def recover(
     as_json: Json = False,
 ) -> None:
     """Make a recording of what an unfinished run left."""
-    from cortexwave.recording.writer import recover as recovered
+    from cortexwave.recording.recovery import recover as recovered
 
     _print_path(recovered(part, overwrite=overwrite), as_json)
 
@@ -133,7 +133,7 @@ def info(
     path: Annotated[Path, typer.Argument(help="Recording.")], as_json: Json = False
 ) -> None:
     """What a recording holds, and where it comes from."""
-    from cortexwave.recording.reader import describe
+    from cortexwave.recording.description import describe
 
     described = describe(path)
     if as_json:

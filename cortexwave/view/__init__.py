@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "draw": "drawing",
     "greatest_difference": "agreement",
     "draw_difference": "figures",
     "draw_frames": "figures",

@@ -69,8 +69,9 @@ def _pulse_by_formula(theta, epsilon, beta):
 
     found = []
     for a in np.linspace(5, 80, 40):
-        solution, _, ok, _ = fsolve(conditions, (1 / (2 * theta) - 1, a), full_output=True)
-        if ok == 1 and solution[0] > 0 and solution[1] > 1:
+        solution = fsolve(conditions, (1 / (2 * theta) - 1.01, a))
+        solved = np.abs(conditions(solution)).max() < 1e-10
+        if solved and solution[0] > 0 and solution[1] > 1:
             found.append(solution)
     return max(found, key=lambda pair: pair[0])
 

@@ -1,0 +1,74 @@
+"""A recording cut into trials around its events."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.errors import RecordingError
+from cortexwave.schema import DRIVE_PREFIX, EVENT_PREFIX, RECORDING, validate
+
+
+def epochs(
+    recording: xr.Dataset, events: xr.Dataset, *, window: tuple[float, float]
+) -> xr.Dataset:
+    """The recording around each event, (trial, time, ...), time from onset in s.
+
+    `window` is (before, after) in s, such as (-0.1, 0.5). Onsets are rounded to the
+    nearest frame. A recording with a trial axis is cut in the event's own trial. The
+    event's columns become coordinates of `trial`. Events whose window leaves the
+    recording are left out with a warning; `RecordingError` if none is left.
+    """
+    validate(recording, RECORDING)
+    before, after = window
+    if not before < after:
+        raise RecordingError(f"the window {window} s does not end after it begins")
+    time = recording["time"].values
+    if time.size < 2:
+        raise RecordingError("a recording of one frame cannot be cut")
+    interval = float(np.median(np.diff(time)))
+    if np.abs(np.diff(time) - interval).max() > 1e-3 * interval:
+        raise RecordingError("'time' is not uniform; cut each uniform part by itself")
+    onset = np.asarray(events["onset"].values, dtype=float)
+    place = np.round((onset - time[0]) / interval)
+    first = place + np.ceil(before / interval - 1e-6)
+    last = place + np.floor(after / interval + 1e-6)
+    inside = (first >= 0) & (last < time.size)  # False where the onset is NaN
+    if not inside.any():
+        raise RecordingError(
+            f"none of {onset.size} events has its window of {before:g} to {after:g} s "
+            f"inside the recording, {time[0]:g} to {time[-1]:g} s"
+        )
+    if not inside.all():
+        warnings.warn(
+            f"{int((~inside).sum())} of {onset.size} events are left out: their window "
+            "leaves the recording",
+            stacklevel=2,
+        )
+    kept = events.isel(event=np.flatnonzero(inside))
+    tables = [name for name in recording.variables
+              if str(name).startswith((EVENT_PREFIX, DRIVE_PREFIX))]  # fmt: skip
+    fields = recording.drop_vars(tables)
+    length = int(last[inside][0] - first[inside][0]) + 1
+    pieces = []
+    for start, trial in zip(
+        first[inside].astype(int), kept["trial"].values, strict=True
+    ):
+        piece = fields.isel(time=slice(start, start + length))
+        if "trial" in fields.dims:
+            piece = piece.isel(trial=int(trial)).drop_vars("trial", errors="ignore")
+        pieces.append(piece.drop_vars("time"))
+    cut = xr.concat(pieces, dim="trial")
+    offset = np.ceil(before / interval - 1e-6) + np.arange(length)
+    cut = cut.assign_coords(
+        time=("time", interval * offset, {"units": "s"}),
+        trial=("trial", np.arange(len(pieces)), {"units": "1"}),
+        **{
+            f"{EVENT_PREFIX}{name}": ("trial", kept[name].values, kept[name].attrs)
+            for name in kept.data_vars
+        },
+    )
+    cut.attrs = dict(recording.attrs)
+    return cut

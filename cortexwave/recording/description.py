@@ -1,0 +1,88 @@
+"""What a recording holds and where it comes from, as plain values: `info`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cortexwave.recording.reader import open_recording, opened
+from cortexwave.schema import EVENT_PREFIX, field_names
+
+_ORIGIN = ("title", "origin", "model", "paper", "backend", "device", "dtype", "seed",
+           "dt", "created", "run_id", "cortexwave_version", "git_commit", "git_dirty",
+           "platform")  # fmt: skip
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """A recording in plain values that JSON can hold: times in s, lengths in mm."""
+    path = Path(path)
+    with opened(path) as file:
+        stored = {name: _stored(file[name]) for name in file
+                  if isinstance(file[name], h5py.Dataset)}  # fmt: skip
+        attrs = {name: _plain(value) for name, value in file.attrs.items()}
+    with open_recording(path) as recording:
+        names = field_names(recording)
+        sizes = {str(dim): int(size) for dim, size in recording.sizes.items()}
+        time = recording["time"].values
+        fields = {
+            name: {
+                "dims": [str(dim) for dim in recording[name].dims],
+                "shape": [int(size) for size in recording[name].shape],
+                "dtype": str(recording[name].dtype),
+                "units": str(recording[name].attrs.get("units", "")),
+                "long_name": str(recording[name].attrs.get("long_name", "")),
+            }
+            for name in names
+        }
+        kinds = recording.get(f"{EVENT_PREFIX}kind")
+        counted = (
+            Counter(str(kind) for kind in kinds.values) if kinds is not None else {}
+        )
+        spacing = _spacing(recording["x"].values) or _spacing(recording["y"].values)
+    frames, raw = _frames(stored, names), sum(stored[name]["raw"] for name in names)
+    written = sum(stored[name]["stored"] for name in names)
+    return {
+        "file": str(path),
+        "size_bytes": path.stat().st_size,
+        "complete": bool(attrs.get("complete", 0)),
+        "n_valid": int(attrs["n_valid"]),
+        "n_frames": frames,
+        **{name: attrs[name] for name in _ORIGIN if name in attrs},
+        "sheet": {"shape": [sizes["y"], sizes["x"]], "spacing_mm": spacing},
+        "features": sizes.get("feature", 1),
+        "trials": sizes.get("trial", 1),
+        "duration_s": float(time[-1]) if time.size else 0.0,
+        "interval_s": float(time[1] - time[0]) if time.size > 1 else None,
+        "fields": fields,
+        "events": {"count": sum(counted.values()), "kinds": dict(counted)},
+        "compression_ratio": round(raw / written, 2) if written else None,
+        "versions": json.loads(str(attrs.get("versions", "{}"))),
+    }
+
+
+def _stored(dataset: h5py.Dataset) -> dict[str, Any]:
+    dims = [dim.label for dim in dataset.dims]
+    return {
+        "shape": dict(zip(dims, dataset.shape, strict=True)),
+        "raw": dataset.id.get_storage_size() and dataset.nbytes,
+        "stored": dataset.id.get_storage_size(),
+    }
+
+
+def _frames(stored: dict[str, dict[str, Any]], names: list[str]) -> int:
+    """Frames that the finished file has, over all trials."""
+    shape = stored[names[0]]["shape"]
+    return int(shape["time"] * shape.get("trial", 1))
+
+
+def _spacing(positions: np.ndarray) -> float | None:
+    return round(float(positions[1] - positions[0]), 9) if positions.size > 1 else None
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

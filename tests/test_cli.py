@@ -1,0 +1,189 @@
+"""The command line: what it prints where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+ROOT = Path(__file__).parent.parent
+RING = ROOT / "protocols" / "ring_pulse.yaml"
+SHORT = ("--set", "run.duration=10 ms")
+
+
+def cortexwave(*words, cwd=ROOT):
+    done = subprocess.run(
+        [sys.executable, "-m", "cortexwave.cli", *map(str, words)], cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+             "COLUMNS": "100"},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_check_passes_every_shipped_protocol():
+    done = cortexwave("check", "protocols/")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(
+        list((ROOT / "protocols").glob("*.yaml"))
+    )
+
+
+def test_check_names_every_fault_with_its_line(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    text = RING.read_text().replace("dt: 0.1 ms", "dt: 0.1").replace("speed:", "sped:")
+    bad.write_text(text)
+    done = cortexwave("check", bad)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = text.splitlines()
+    assert (
+        f"bad.yaml:{1 + lines.index(next(x for x in lines if 'sped' in x))}: "
+        in done.stderr
+    )
+    assert "did you mean 'speed'" in done.stderr
+    assert "run.dt: 0.1 has no unit" in done.stderr
+
+
+def test_check_json_lists_files_and_faults(tmp_path):
+    (tmp_path / "bad.yaml").write_text("kind: simulation\n")
+    done = cortexwave("check", tmp_path, "--json")
+    assert done.returncode == 2
+    (result,) = json.loads(done.stdout)
+    assert not result["ok"]
+    assert any("title: this key is missing" in fault for fault in result["faults"])
+
+
+@pytest.mark.parametrize("words", [(), ("protocols/nothing.yaml",), ("tests",)])
+def test_check_of_nothing_is_wrong_usage(words):
+    assert cortexwave("check", *words).returncode == 2
+
+
+def test_two_engines_write_files_that_every_tool_opens_and_that_agree(tmp_path):
+    fields = []
+    for engine in ("torch", "brian2"):
+        out = tmp_path / f"{engine}.h5"
+        done = cortexwave("run", RING, "-o", out, "--backend", engine,
+                          "--dtype", "float64")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(out)
+        with xr.open_dataset(out) as dataset, h5py.File(out) as file:
+            assert dataset.u.dims == ("time", "y", "x")
+            assert dataset.u.dtype == np.float64
+            assert np.array_equal(dataset.u, file["u"])
+            fields.append(dataset.u.values)
+    assert np.abs(fields[0] - fields[1]).max() < 1e-12 * np.abs(fields[0]).max()
+
+
+def test_run_refuses_to_overwrite_until_told(tmp_path):
+    out = tmp_path / "out.h5"
+    words = ("run", RING, "-o", out, *SHORT)
+    assert cortexwave(*words).returncode == 0
+    before = out.read_bytes()
+    done = cortexwave(*words)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert out.read_bytes() == before
+    assert cortexwave(*words, "--overwrite").returncode == 0
+
+
+@pytest.mark.parametrize("words, culprit", [
+    (("--set", "run.dt=9 ms"), "stable"),
+    (("--set", "run.dt"), "path=value"),
+    (("--set", "modl.name=x"), "unknown key"),
+    (("--backend", "brain2"), "did you mean 'brian2'"),
+    (("--device", "cuda"), "cuda"),
+    (("--dtype", "float16"), "float16"),
+    (("--no-such-option",), "No such option"),
+])  # fmt: skip
+def test_wrong_usage_exits_2_and_leaves_no_file(tmp_path, words, culprit):
+    done = cortexwave("run", RING, "-o", tmp_path / "out.h5", *words)
+    assert done.returncode == 2
+    assert culprit in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_exits_3(tmp_path):
+    path = tmp_path / "boom.yaml"
+    path.write_text("""
+cortexwave: 1
+kind: simulation
+title: "Grows without limit"
+sheet: {shape: [1, 16], spacing: 0.1 mm}
+model:
+  name: leaky_rate
+  couplings: {lateral: {kernel: {kind: shift, strength: 90}}}
+  initial: {h: 1}
+run: {duration: 1 s, dt: 1 ms}
+""")
+    done = cortexwave("run", path, "-o", tmp_path / "out.h5")
+    assert done.returncode == 3
+    assert "'h' is not a finite number" in done.stderr
+    info = json.loads(cortexwave("info", tmp_path / "out.h5.part", "--json").stdout)
+    assert info["complete"] in (False, 0)
+    assert info["n_valid"] > 10
+
+
+def test_info_tells_what_a_recording_is(tmp_path):
+    out = tmp_path / "out.h5"
+    cortexwave("run", RING, "-o", out, *SHORT)
+    done = cortexwave("info", out)
+    assert done.returncode == 0
+    assert "A pulse on a ring" in done.stdout
+    described = json.loads(cortexwave("info", out, "--json").stdout)
+    assert described["fields"]["u"]["units"] == "1"
+    assert cortexwave("info", RING).returncode == 2
+    assert cortexwave("info", tmp_path / "none.h5").returncode == 2
+
+
+def test_list_and_schema_and_doctor():
+    listed = json.loads(cortexwave("list", "--json").stdout)
+    assert {"leaky_rate", "wilson_cowan", "kuramoto"} <= set(listed["models"])
+    assert {"reference", "brian2", "torch"} == set(listed["engines"])
+    assert "pulse" in listed["stimuli"] and "gaussian" in listed["kernels"]
+    assert all(meaning for group in listed.values() for meaning in group.values())
+    assert cortexwave("list", "modells").returncode == 2
+    schema = json.loads(cortexwave("schema").stdout)
+    assert schema["type"] == "object"
+    findings = json.loads(cortexwave("doctor", "--json").stdout)
+    assert {"brian2", "torch", "C++ compiler", "GPU"} <= {f["what"] for f in findings}
+    assert all(f["ok"] or f["remedy"] for f in findings)
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "gif", "html"])
+def test_view_draws_by_the_files_ending(tmp_path, ending):
+    out = tmp_path / "out.h5"
+    cortexwave("run", RING, "-o", out, *SHORT)
+    done = cortexwave("view", out, "-o", tmp_path / f"page.{ending}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"page.{ending}").stat().st_size > 1000
+
+
+def test_view_of_two_runs_prints_their_difference(tmp_path):
+    for name, engine in (("a.h5", "reference"), ("b.h5", "torch")):
+        cortexwave("run", RING, "-o", tmp_path / name, *SHORT, "--backend", engine,
+                   "--dtype", "float64")  # fmt: skip
+    done = cortexwave("view", tmp_path / "a.h5", tmp_path / "b.h5", "-o",
+                      tmp_path / "page.html")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "greatest difference of u: " in done.stdout
+
+
+def test_view_refuses_what_it_cannot_draw(tmp_path):
+    out = tmp_path / "out.h5"
+    cortexwave("run", RING, "-o", out, *SHORT)
+    for words in ((out, "-o", tmp_path / "x.docx"), (out, out, out, "-o", "x.html"),
+                  (out, "-o", tmp_path / "x.png", "--field", "v"),
+                  (RING, "-o", tmp_path / "x.png")):  # fmt: skip
+        done = cortexwave("view", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("cortexwave: ")
