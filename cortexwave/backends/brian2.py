@@ -1,0 +1,416 @@
+"""Brian2 as an engine: the model's own equations with units, one C++ call a step.
+
+The network is a real one: a NeuronGroup "sheet" of feature * ny * nx neurons bears
+the rates as the model writes them, in SI units that Brian2 checks; drive and noise
+are network operations, there only where a problem has them. All lateral couplings
+are one call of `lateral.h` per step (or its NumPy twin where no C++ compiler is
+found), or, with coupling="synapses", Brian2's own summed variables: the readable
+oracle, some 50 times slower and without delays.
+
+An input that no stimulus ever drives is one number for the whole sheet. Couplings
+that are equal in all but name are computed once. Values below 1e-280 are set to 0
+when the couplings are computed, so that no run slows down as a field dies out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Literal
+
+import brian2
+import numpy as np
+from brian2.codegen.runtime.cython_rt import CythonCodeObject
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.devices.device import RuntimeDevice, get_device
+
+from cortexwave.backends._brian2_equations import (
+    COUPLE,
+    COUPLED,
+    OURS,
+    Names,
+    computed,
+    embedded,
+    equations,
+    fields,
+    names_of,
+    semi_implicit,
+)
+from cortexwave.backends._brian2_frames import Ring, Term
+from cortexwave.backends._brian2_kernels import pairs
+from cortexwave.backends._brian2_lateral import (
+    SPECTRAL_COMPILED,
+    SPECTRAL_NUMPY,
+    LateralSums,
+)
+from cortexwave.backends._brian2_stepping import Inputs, Memory, Stepper
+from cortexwave.backends._compiler import compiler
+from cortexwave.backends.problem import (
+    Block,
+    Lateral,
+    Problem,
+    State,
+    blocks_of,
+    initial_state,
+)
+from cortexwave.errors import InputError, ModelError
+from cortexwave.sheet.expressions import FUNCTIONS, evaluate
+from cortexwave.sheet.kernels import Taps
+from cortexwave.units import base_unit, si_factor
+
+How = Literal["compiled", "synapses"]
+
+_BASE = {
+    "s": brian2.second, "Hz": brian2.hertz, "mm": brian2.mmetre,
+    "uV": brian2.uvolt, "rad": brian2.Quantity(1.0),
+}  # fmt: skip
+_KEEP_UNIT = {"relu", "identity", "abs"}  # listed functions of any unit
+
+
+def blocks(
+    problem: Problem, start: State | None = None, *, coupling: How = "compiled"
+) -> Iterator[Block]:
+    """Blocks of frames of a problem, from its start or from a state."""
+    return blocks_of(problem, _stepper(problem, coupling), start)
+
+
+def build(
+    problem: Problem,
+    *,
+    trial: int = 0,
+    state: State | None = None,
+    coupling: How = "compiled",
+) -> brian2.Network:
+    """The Brian2 network of one trial, at its start or at a state, ready to run.
+
+    `network["sheet"]` is the NeuronGroup; neuron (feature * ny + y) * nx + x is the
+    site (y, x). Drive, noise and delays are in it: `network.run(0.1 * second)` gives
+    the field that `blocks` gives. Its time is that of the trial.
+    """
+    if not 0 <= trial < problem.trials:
+        raise InputError(
+            f"there is no trial {trial}; the problem has {problem.trials}, from 0 on"
+        )
+    if state is not None and state.trial != trial:
+        raise InputError(f"the state is of trial {state.trial}, not of trial {trial}")
+    stepper = _stepper(problem, coupling)
+    stepper.load(initial_state(problem, trial) if state is None else state)
+    return stepper.network
+
+
+def _stepper(problem: Problem, coupling: How) -> Stepper:
+    """The network of a problem, its memory, and how it is stepped."""
+    _refuse(problem, coupling)
+    spec, names = problem.spec, names_of(problem, shared=coupling == "compiled")
+    group = _sheet(problem, names)
+    rings: dict[str, Ring] = {}
+    if coupling == "synapses":
+        lateral = [_synapses(problem, one, names, group) for one in problem.couplings]
+    else:
+        rings, lateral = _lateral_sums(problem, names, group)
+    memory = Memory(
+        {name: _field(problem, _memory(group, names.first.get(name, name)))
+         for name in spec.recordable},
+        {name: si_factor(spec.unit_of(name)) for name in spec.recordable},
+        rings,
+        {one.name: float(_unit_of_source(problem, one)) for one in problem.couplings},
+        _memory(group.clock, "timestep"),
+        _memory(group.clock, "t"),
+    )  # fmt: skip
+    inputs = Inputs(problem, memory, names.driven)
+    network = brian2.Network(group, *lateral, *_operations(problem, inputs, group))
+
+    def prepare() -> None:
+        network.run(0 * brian2.second, namespace={})
+
+    return Stepper(problem, network, group.state_updater, memory, inputs, prepare)
+
+
+def _operations(problem: Problem, inputs: Inputs, group: Any) -> list[Any]:
+    """Drive and noise, where there are any."""
+    operations = []
+    if inputs.names:
+        operations.append(brian2.NetworkOperation(
+            inputs.read_drive, clock=group.clock, when="start", order=-2,
+            name="sheet_drive"))  # fmt: skip
+    if problem.noise:
+        operations.append(brian2.NetworkOperation(
+            inputs.add_noise, clock=group.clock, when="after_groups",
+            name="sheet_noise"))  # fmt: skip
+    return operations
+
+
+def _field(problem: Problem, values: np.ndarray) -> np.ndarray:
+    """A variable's array as (feature, y, x), the same memory; shared ones spread."""
+    shape = problem.lattice.field_shape
+    if values.size < np.prod(shape):
+        return np.broadcast_to(values, shape)
+    return values.reshape(shape)
+
+
+def _refuse(problem: Problem, coupling: How) -> None:
+    """`InputError` for what Brian2 cannot do."""
+    if problem.dtype != "float64":
+        raise InputError(
+            f"the engine 'brian2' computes in float64 only, not in {problem.dtype}; "
+            "take run.dtype: float64, or the engine 'torch'"
+        )
+    if coupling not in ("compiled", "synapses"):
+        raise InputError(f"coupling is '{coupling}'; it is 'compiled' or 'synapses'")
+    if not isinstance(get_device(), RuntimeDevice):
+        raise InputError(
+            "Brian2 is set to a standalone device, which drops network operations, "
+            "and with them drive and noise, without a word; call "
+            "brian2.set_device('runtime') first"
+        )
+    slow = [lateral.name for lateral in problem.couplings if lateral.taps.depth > 0]
+    if coupling == "synapses" and slow:
+        raise InputError(
+            f"the coupling '{slow[0]}' has delays, which Brian2's summed variables "
+            "do not have; use coupling='compiled'"
+        )
+    spec = problem.spec
+    taken = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS, **DEFAULT_FUNCTIONS}
+    for name in (*spec.recordable, *spec.params, *spec.functions):
+        if name in taken:
+            raise ModelError(
+                f"model '{spec.name}': Brian2 has a unit or function of its own named "
+                f"'{name}'; rename it to run the model on this engine"
+            )
+
+
+# The group
+
+
+def _sheet(problem: Problem, names: Names) -> brian2.NeuronGroup:
+    """The NeuronGroup of a problem: its equations, parameters and functions."""
+    spec = problem.spec
+    units = {name: _words(_unit(spec.unit_of(name))) for name in spec.recordable}
+    units |= {name: _words(_unit(param.unit)) for name, param in spec.params.items()}
+    for lateral in problem.couplings:
+        unit = _words(_unit_of_source(problem, lateral))
+        units.setdefault(names.sources[lateral.source], unit)
+    group = brian2.NeuronGroup(
+        problem.lattice.sites * problem.lattice.features,
+        equations(problem, names, units),
+        method="euler" if spec.scheme == "euler" else semi_implicit(spec),
+        namespace=_namespace(problem),
+        dtype=np.float64,
+        clock=brian2.Clock(problem.dt * brian2.second, name="sheet_clock"),
+        name="sheet",
+        codeobj_class=CythonCodeObject if _cython_works() else NumpyCodeObject,
+    )
+    group.equations.check_units(group, run_namespace={})
+    for name in fields(problem):
+        si = si_factor(spec.params[name].unit) * np.asarray(problem.parameters[name])
+        _memory(group, name)[:] = _flat(problem, si)
+    if sources := computed(spec, names):
+        group.run_regularly(
+            "\n".join(f"{name} = {text}" for name, text in sources.items()),
+            when="start", order=-1, clock=group.clock, name="sheet_sources",
+            codeobj_class=group.codeobj_class,
+        )  # fmt: skip
+    return group
+
+
+def _namespace(problem: Problem) -> dict[str, Any]:
+    """Parameters that are one number, the spacing, and functions by their names."""
+    values: dict[str, Any] = {
+        name: float(value) * _unit(problem.spec.params[name].unit)
+        for name, value in problem.parameters.items()
+        if name not in fields(problem)
+    }
+    values["spacing"] = problem.lattice.spacing * brian2.mmetre
+    values |= {name: _function(listed) for listed, name in OURS.items()}
+    for name, listed in problem.functions.items():
+        ours = listed in OURS
+        values[name] = _function(listed) if ours else DEFAULT_FUNCTIONS[listed]
+    return values
+
+
+@lru_cache(maxsize=16)
+def _function(listed: str) -> brian2.Function:
+    """A listed function in C++ and in NumPy."""
+    keeps_unit = listed in _KEEP_UNIT
+    function = brian2.Function(
+        FUNCTIONS[listed],
+        arg_units=[None if keeps_unit or listed == "step" else 1],
+        return_unit=(lambda unit: unit) if keeps_unit else 1,
+    )
+    function.implementations.add_numpy_implementation(FUNCTIONS[listed])
+    name = f"cortexwave_{OURS[listed]}"
+    declared = f'double {name} "cortexwave::{OURS[listed]}"(double)'
+    function.implementations.add_implementation(
+        "cython", embedded("activations.h", declared), name=name
+    )
+    return function
+
+
+# Lateral couplings
+
+
+def _lateral_sums(
+    problem: Problem, names: Names, group: brian2.NeuronGroup
+) -> tuple[dict[str, Ring], list[Any]]:
+    """Have the group compute its couplings each step; the ring of each.
+
+    What is returned besides has to be added to the network.
+    """
+    spec = problem.spec
+    terms = {
+        lateral.name: Term(
+            _memory(group, names.sources[lateral.source]),
+            _flat(problem, lateral.before),
+            _scaled(lateral.taps, _scale(problem, lateral)),
+            _flat(problem, lateral.after),
+            _memory(group, names.first.get(lateral.name, lateral.name)),
+        )
+        for lateral in problem.couplings
+    }
+    own = [term for name, term in terms.items() if name not in names.first]
+    states = [_memory(group, name) for name in spec.rates]
+    compiled = group.codeobj_class is CythonCodeObject
+    sums = LateralSums(
+        problem.lattice, own, states,
+        spectral_from=SPECTRAL_COMPILED if compiled else SPECTRAL_NUMPY,
+    )  # fmt: skip
+    group.namespace[COUPLE] = _couple_function(sums)
+    group.run_regularly(
+        f"{COUPLED} = {COUPLE}(t_in_timesteps)", when="start", order=0,
+        clock=group.clock, name="sheet_lateral", codeobj_class=group.codeobj_class,
+    )  # fmt: skip
+    rings = {name: sums.ring_of(term) for name, term in terms.items()}
+    operations = []
+    if compiled and sums.spectral:
+        timestep = _memory(group.clock, "timestep")
+        operations.append(brian2.NetworkOperation(
+            lambda: sums.transform(int(timestep[0])), clock=group.clock,
+            when="start", order=1, name="sheet_transforms"))  # fmt: skip
+    return rings, operations
+
+
+def _couple_function(sums: LateralSums) -> brian2.Function:
+    """The call for all couplings of a step; it keeps the memory alive."""
+
+    def in_numpy(step: Any) -> float:
+        sums.couple(int(np.asarray(step).item()))
+        return 0.0
+
+    function = brian2.Function(
+        in_numpy, arg_units=[1], return_unit=1, arg_types=["integer"], stateless=False
+    )
+    function.implementations.add_numpy_implementation(in_numpy)
+    compiled = f"{COUPLE}_compiled"
+    declared = 'double cortexwave_cpp "cortexwave::couple"(const int64_t *, int64_t)'
+    function.implementations.add_implementation(
+        "cython",
+        embedded("lateral.h", declared)
+        + f"cdef double {compiled}(int64_t step):\n"
+        + "    return cortexwave_cpp(_namespacecortexwave_plan, step)\n",
+        namespace={"cortexwave_plan": sums.address},
+        name=compiled,
+    )
+    return function
+
+
+def _synapses(
+    problem: Problem, lateral: Lateral, names: Names, group: brian2.NeuronGroup
+) -> brian2.Synapses:
+    """Every tap of every site as a synapse: Brian2's own way."""
+    name, source = lateral.name, names.sources[lateral.source]
+    unit = _unit(problem.spec.unit_of(name))
+    of_weight = _words(unit / _unit_of_source(problem, lateral))
+    synapses = brian2.Synapses(
+        group, group,
+        f"{name}_weight : {of_weight} (constant)\n"
+        f"{name}_post = {name}_weight * {source}_pre : {_words(unit)} (summed)",
+        clock=group.clock, name=f"{name}_synapses", namespace={},
+        codeobj_class=group.codeobj_class,
+    )  # fmt: skip
+    before, after, weights = pairs(lateral, problem.lattice)
+    synapses.connect(i=before, j=after)
+    _memory(synapses, f"{name}_weight")[:] = _scale(problem, lateral) * weights
+    return synapses
+
+
+def _scaled(taps: Taps, scale: float) -> Taps:
+    weights = taps.weights if scale == 1.0 else scale * taps.weights
+    return Taps(taps.offsets, weights, taps.delays)
+
+
+def _scale(problem: Problem, lateral: Lateral) -> float:
+    """From weights in base units to weights of SI values."""
+    unit = _unit(problem.spec.unit_of(lateral.name))
+    return float(unit) / float(_unit_of_source(problem, lateral))
+
+
+def _memory(group: Any, name: str) -> np.ndarray:
+    """The array of a variable, flat, in SI units; it stays where it is."""
+    values: np.ndarray = group.variables[name].get_value()
+    return values
+
+
+def _flat(problem: Problem, field: np.ndarray | None) -> Any:
+    if field is None:
+        return None
+    full = np.broadcast_to(field, problem.lattice.field_shape)
+    return np.array(full, dtype=np.float64).ravel()
+
+
+# Units
+
+
+@lru_cache(maxsize=256)
+def _unit(unit: str) -> brian2.Quantity:
+    """One base unit of a unit's dimension as Brian2 has it: 1 mm/s for any speed."""
+    one = evaluate(base_unit(unit), _BASE, {})
+    return brian2.Quantity(si_factor(unit), dim=brian2.get_dimensions(one))
+
+
+def _words(unit: brian2.Quantity) -> str:
+    """The SI unit of a dimension in words that Brian2's equations have."""
+    of = brian2.get_dimensions(unit).get_dimension
+    volt = of("mass")  # one volt = kg m^2 s^-3 A^-1
+    powers = {"volt": volt, "metre": of("length") - 2 * volt,
+              "second": of("time") + 3 * volt}  # fmt: skip
+    parts = [f"{name}**{power:g}" for name, power in powers.items() if power]
+    return "*".join(parts) or "1"
+
+
+def _unit_of_source(problem: Problem, lateral: Lateral) -> brian2.Quantity:
+    """One base unit of what a coupling sends, from the units of its parts."""
+    spec = problem.spec
+    ones = {name: _unit(unit) for name, unit in spec.units.items()}
+    ones |= {name: _unit(param.unit) for name, param in spec.params.items()}
+    ones["spacing"] = _unit("mm")
+
+    def bare(_: Any) -> float:
+        return 1.0
+
+    functions: dict[str, Callable[[Any], Any]] = dict.fromkeys(FUNCTIONS, bare)
+    functions |= dict.fromkeys(_KEEP_UNIT, lambda value: value)
+    functions["sqrt"] = lambda value: value**0.5
+    functions |= {name: functions[of] for name, of in problem.functions.items()}
+    dimension = brian2.get_dimensions(evaluate(lateral.source, ones, functions))
+    volt = dimension.get_dimension("mass")
+    length = dimension.get_dimension("length") - 2 * volt
+    value = si_factor("uV") ** volt * si_factor("mm") ** length
+    return brian2.Quantity(value, dim=dimension)
+
+
+@lru_cache(maxsize=1)
+def _cython_works() -> bool:
+    """Whether Brian2 can compile; says so once if it cannot."""
+    if compiler() is not None and CythonCodeObject.is_available():
+        return True
+    warnings.warn(
+        "no C++ compiler that works was found: the engine 'brian2' runs its NumPy "
+        "code, the same field some 20 times slower; `cortexwave doctor` says what to "
+        "install",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False
