@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import xarray as xr
 
 from cortexwave.errors import RecordingError
-from cortexwave.recording.container import check_ours
+from cortexwave.recording.container import TEXTS, check_ours
 from cortexwave.recording.files import PART, open_file, stated_size
 from cortexwave.schema import (
     EVENT_COLUMNS,
@@ -19,8 +21,6 @@ from cortexwave.schema import (
     validate,
     with_tables,
 )
-
-_TEXTS = ("protocol", "protocol_resolved")
 
 
 def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
@@ -32,27 +32,37 @@ def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     trial it is NaN. `chunks` is xarray's, for dask. Raises `RecordingError`.
     """
     path = Path(path)
-    with opened(path) as file:
-        valid, groups = int(file.attrs["n_valid"]), set(file)
-        events = _events(file) if "events" in groups else None
-    try:
-        fields = xr.open_dataset(path, engine="h5netcdf", chunks=chunks)
-        drive = None
-        if "drive" in groups:
-            drive = xr.open_dataset(
-                path, engine="h5netcdf", group="drive", chunks=chunks
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise RecordingError(
-            f"{path}: cannot be read as a recording: {error}"
-        ) from error
-    close = [part._close for part in (fields, drive) if part is not None]
-    fields = _cut(fields.drop_vars([name for name in _TEXTS if name in fields]), valid)
-    recording = with_tables(fields, events, drive)
-    recording.set_close(lambda: [done() for done in close if done is not None])
+    with ExitStack() as stack:  # closes what was opened, should a later step fail
+        try:
+            with opened(path) as file:
+                valid, groups = promised(file), set(file)
+                events = _events(file) if "events" in groups else None
+            fields = stack.enter_context(_lazy(path, None, chunks))
+            fields = _cut(fields, valid)
+            drive = None
+            if "drive" in groups:
+                drive = stack.enter_context(_lazy(path, "drive", chunks))
+                if "trial" in drive.dims and "trial" in fields.dims:
+                    drive = drive.isel(trial=slice(fields.sizes["trial"]))
+            recording = with_tables(fields, events, drive)
+            validate(recording, RECORDING)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            if isinstance(error, RecordingError):
+                raise
+            raise RecordingError(
+                f"{path}: cannot be read as a recording: {error}"
+            ) from error
+        recording.set_close(stack.pop_all().close)
     recording.encoding["source"] = str(path)
-    validate(recording, RECORDING)
     return recording
+
+
+def _lazy(path: Path, group: str | None, chunks: Any) -> xr.Dataset:
+    # times are seconds as floats, and stay so
+    return xr.open_dataset(
+        path, engine="h5netcdf", group=group, chunks=chunks, decode_times=False,
+        drop_variables=() if group else TEXTS,
+    )  # fmt: skip
 
 
 def read_protocol(path: str | Path) -> str:
@@ -70,17 +80,34 @@ def opened(path: Path) -> h5py.File:
         hint = f"; {part.name} is there, of an unfinished run" if part.exists() else ""
         raise RecordingError(f"{path}: there is no such file{hint}")
     if stated_size(path) > path.stat().st_size:
+        part = path if path.suffix == PART else Path(f"{path}{PART}")
+        rename = "" if part == path else f"rename it to {part.name}, then "
         raise RecordingError(
-            f"{path}: it is cut short; `cortexwave recover {path}` makes a recording "
-            "of what is left"
+            f"{path}: it is cut short; {rename}`cortexwave recover {part}` makes a "
+            "recording of what is left"
         )
     file = open_file(path, "r")
     try:
         check_ours(file)
+        promised(file)
+    except (OSError, RuntimeError, KeyError) as error:
+        file.close()
+        raise RecordingError(f"{path}: damaged ({error})") from error
     except RecordingError:
         file.close()
         raise
     return file
+
+
+def promised(file: h5py.File) -> int:
+    """Valid frames of a file, over all trials; an error where it has not as many."""
+    full = file["time"].size * (file["trial"].size if "trial" in file else 1)
+    valid = file.attrs["n_valid"]
+    if not isinstance(valid, int | np.integer) or not 0 <= valid <= full:
+        raise RecordingError(
+            f"{file.filename}: damaged, it promises {valid} of {full} frames"
+        )
+    return int(valid)
 
 
 def _cut(fields: xr.Dataset, valid: int) -> xr.Dataset:
