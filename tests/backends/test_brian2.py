@@ -22,7 +22,7 @@ from cortexwave.sheet.spec import Coupling, ModelSpec, Param
 
 TOLERANCE = 1e-12  # of the greatest value: rounding in another order, 200 steps of it
 NARROW = Gaussian(sigma=0.1, radius=0.2, normalise="sum")
-# what it is all about; without one the engine warns and runs its NumPy code
+# without one the engine warns and runs its NumPy code, which other tests hold
 needs_compiler = pytest.mark.skipif(
     _compiler.compiler() is None, reason="no C++ compiler"
 )
