@@ -14,6 +14,7 @@ when the couplings are computed, so that no run slows down as a field dies out.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -26,6 +27,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.devices.device import RuntimeDevice, get_device
+from brian2.utils.logger import brian_excepthook
 
 from cortexwave.backends._brian2_equations import (
     COUPLE,
@@ -56,7 +58,7 @@ from cortexwave.backends.problem import (
     blocks_of,
     initial_state,
 )
-from cortexwave.errors import InputError, ModelError
+from cortexwave.errors import CortexwaveError, InputError, ModelError
 from cortexwave.sheet.expressions import FUNCTIONS, evaluate
 from cortexwave.sheet.kernels import Taps
 from cortexwave.units import base_unit, si_factor
@@ -68,6 +70,16 @@ _BASE = {
     "uV": brian2.uvolt, "rad": brian2.Quantity(1.0),
 }  # fmt: skip
 _KEEP_UNIT = {"relu", "identity", "abs"}  # listed functions of any unit
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Brian2 asks for a bug report on any uncaught error; not for one of ours."""
+    ours = issubclass(kind, CortexwaveError)
+    (sys.__excepthook__ if ours else brian_excepthook)(kind, error, trace)
+
+
+if sys.excepthook is brian_excepthook:
+    sys.excepthook = _uncaught
 
 
 def blocks(
@@ -88,7 +100,8 @@ def build(
 
     `network["sheet"]` is the NeuronGroup; neuron (feature * ny + y) * nx + x is the
     site (y, x). Drive, noise and delays are in it: `network.run(0.1 * second)` gives
-    the field that `blocks` gives. Its time is that of the trial.
+    the field that `blocks` gives. Its time is that of the trial. Brian2's own
+    `store` does not keep the past that delays need: go on from a `State` instead.
     """
     if not 0 <= trial < problem.trials:
         raise InputError(

@@ -352,6 +352,34 @@ def test_other_shapes_boundaries_kernels_and_numbers_compile_nothing_new(make_pr
     assert set(cython_extension_manager._code_cache) == compiled
 
 
+def test_our_errors_do_not_ask_for_a_bug_report_to_brian(capsys):
+    engine._uncaught(InputError, InputError("what was given"), None)
+    said = capsys.readouterr().err
+    assert "what was given" in said
+    assert "unexpected error" not in said
+
+
+def test_names_that_mean_something_to_sympy_are_only_names(make_problem, frames):
+    names = ("gamma", "beta", "zeta", "E1", "Q", "C", "O", "S", "re", "Abs")
+    spec = ModelSpec(
+        name="names", title="", paper="", stability="dt <= gamma", observable="Q1",
+        rates={"Q1": "(-Q1 + lateral) / gamma + beta*zeta + E1*Q - C/O + S*re + Abs"},
+        units={"Q1": "1"}, couplings={"lateral": Coupling("Q1", NARROW)}, drives={},
+        params={name: Param("10 ms" if name == "gamma" else "1 Hz" if name in
+                            ("beta", "E1", "C", "S", "Abs") else "1", "")
+                for name in names},
+    )  # fmt: skip
+    spec.check()
+    like = make_problem("leaky_rate", shape=(5, 6))
+    values = dict.fromkeys(names, 0.7) | {"gamma": 0.01}
+    problem = replace(
+        like, spec=spec, parameters=values, functions={}, record=("Q1",),
+        couplings=(replace(like.couplings[0], source="Q1"),),
+        initial={"Q1": like.initial["h"]},
+    )  # fmt: skip
+    _assert_close(frames(problem, "brian2"), frames(problem))
+
+
 # Without a compiler
 
 
