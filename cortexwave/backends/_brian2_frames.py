@@ -91,4 +91,5 @@ def _shown(lattice: Lattice, axis: int, halo: int) -> np.ndarray:
 
 
 def same_source(one: Term, other: Term) -> bool:
+    """Whether two terms read the same array with the same gain."""
     return one.values is other.values and same(one.before, other.before)

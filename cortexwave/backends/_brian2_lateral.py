@@ -71,8 +71,11 @@ class LateralSums:
         self.lattice = lattice
         groups: list[list[Term]] = []
         for term in terms:
-            same = [group for group in groups if same_source(group[0], term)]
-            same[0].append(term) if same else groups.append([term])
+            shared = [group for group in groups if same_source(group[0], term)]
+            if shared:
+                shared[0].append(term)
+            else:
+                groups.append([term])
         self.rings = [Ring(lattice, group) for group in groups]
         self.sums = [
             _sum(term, place, self.rings[place], spectral_from)

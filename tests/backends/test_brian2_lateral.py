@@ -52,6 +52,27 @@ def test_a_coupling_is_the_cross_correlation_of_its_source(side, rank, spectral_
     assert np.abs(out.reshape(SHAPE) - expected).max() < 1e-13
 
 
+@pytest.mark.parametrize("spectral_from", [0, 10**9], ids=["spectral", "taps"])
+@pytest.mark.parametrize("side", MODES)
+def test_features_that_mix_are_sums_of_cross_correlations(side, spectral_from):
+    draw = np.random.default_rng(4)
+    weights, field = draw.normal(size=(3, 3, 5, 7)), draw.random((3, *SHAPE))
+    table = _taps(weights[0, 0])
+    mixed = np.moveaxis(weights.reshape(3, 3, -1), -1, 0)  # (tap, out, in)
+    taps, out = Taps(table.offsets, mixed, table.delays), np.empty(field.size)
+    term = Term(field.ravel().copy(), None, taps, None, out)
+    lattice = Lattice(SHAPE, 0.1, (side, side), features=3)
+    sums = LateralSums(lattice, [term], [], spectral_from=spectral_from)
+    sums.couple(0)
+    expected = sum(
+        np.stack([ndimage.correlate(field[i], weights[o, i], mode=MODES[side])
+                  for o in range(3)])
+        for i in range(3)
+    )  # fmt: skip
+    assert (sums.sums[0].spectrum is not None) == (spectral_from == 0)
+    assert np.abs(out.reshape(field.shape) - expected).max() < 1e-13
+
+
 def test_a_gaussian_is_one_product_and_a_laplacian_stays_five_taps():
     lattice = Lattice((20, 20), 0.1)
     factors = factors_of(tap_table(GAUSSIAN, lattice, dt=1e-3))
