@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cortexwave.errors import CortexwaveError, InputError
+from cortexwave.errors import CortexwaveError, InputError, Interrupted
 
 if TYPE_CHECKING:
     from cortexwave.protocol.document import Protocol
@@ -39,7 +39,8 @@ def main() -> None:
     """Entry point: runs a command and turns errors into messages and exit codes."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # typer returns what Exit was raised with
+        sys.exit(code if isinstance(code, int) else 0)
     except CortexwaveError as error:
         _say(str(error))
         sys.exit(error.exit_code)
@@ -269,6 +270,14 @@ def _loaded(file: Path, settings: list[str], dtype: str | None) -> Protocol:
 
 def _follow(progress: Iterator[Progress], quiet: bool) -> None:
     """Run to the end, with a bar where there is a terminal to show it."""
+    try:
+        _watch(progress, quiet)
+    except Interrupted as error:  # typer would swallow the message
+        _say(str(error))
+        raise typer.Exit(error.exit_code) from None
+
+
+def _watch(progress: Iterator[Progress], quiet: bool) -> None:
     if quiet or not sys.stderr.isatty():
         for _ in progress:
             pass

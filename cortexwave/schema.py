@@ -126,18 +126,16 @@ def with_tables(
     fields: xr.Dataset, events: xr.Dataset | None, drive: xr.Dataset | None
 ) -> xr.Dataset:
     """The recording with its events and drive under their prefixes."""
-    parts = [fields]
+    added: dict[str, xr.DataArray | xr.Variable] = {}
+    coords: dict[str, xr.DataArray | xr.Variable] = {}
     for table, prefix in ((events, EVENT_PREFIX), (drive, DRIVE_PREFIX)):
-        if table is None:
-            continue
-        # y and x of the drive's patch map are those of the sheet
-        plain = table.drop_vars([str(n) for n in table.coords if n in fields.coords])
-        parts.append(plain.rename({name: prefix + str(name)
-                                   for name in plain.variables
-                                   if name not in plain.dims}))  # fmt: skip
-    merged = xr.merge(parts, combine_attrs="override", compat="no_conflicts")
-    merged.attrs = dict(fields.attrs)
-    return merged
+        for name, variable in ({} if table is None else table.variables).items():
+            if variable.dims == (name,):  # an axis: y and x are those of the sheet
+                if name not in fields.coords:
+                    coords[str(name)] = variable
+            else:
+                added[prefix + str(name)] = variable
+    return fields.assign_coords(coords).assign(added)
 
 
 def events(recording: xr.Dataset) -> xr.Dataset:
@@ -155,4 +153,10 @@ def _table(recording: xr.Dataset, prefix: str) -> xr.Dataset:
     if not names:
         word = prefix.rstrip("_")
         raise SchemaError(f"the recording has no {word} table")
-    return recording[names].rename({name: name.removeprefix(prefix) for name in names})
+    # the patch map is a variable over (y, x) beside an axis of the same name
+    axes = {dim for name in names for dim in recording[name].dims}
+    coords = {
+        name: recording[name].variable for name in recording.coords if name in axes
+    }
+    variables = {name.removeprefix(prefix): recording[name].variable for name in names}
+    return xr.Dataset(variables, coords)

@@ -66,7 +66,8 @@ def simulate(
         )
     values = {name: np.empty(shape, dtype=layout.dtype) for name in names}
     engine, place = _engine(protocol, backend, device)
-    for block in _finite(problem, engine(problem, None, place)):
+    largest = float(np.finfo(layout.dtype).max)
+    for block in _finite(problem, engine(problem, None, place), largest):
         for name, frames in _stored(problem, block.frames).items():
             last = block.first + len(frames)
             values[name][block.trial, block.first : last] = frames
@@ -96,13 +97,14 @@ def running(
     """`run`, told block by block."""
     problem = prepare(protocol)
     engine, place = _engine(protocol, backend, device)
+    blocks = engine(problem, None, place)  # may refuse: before there is a file
     writer = RecordingWriter(
         path, layout_of(problem, protocol),
         attributes=_attributes(protocol, problem, backend, device),
         protocol=protocol.text, protocol_resolved=protocol.resolved(),
         events=problem.drive.events(), drive=problem.drive.drawn, overwrite=overwrite,
     )  # fmt: skip
-    return _streamed(problem, engine(problem, None, place), writer, Path(path))
+    return _streamed(problem, blocks, writer, Path(path))
 
 
 def resume(part: str | Path) -> Path:
@@ -137,8 +139,8 @@ def resuming(part: str | Path) -> Iterator[Progress]:
     if start is not None:
         valid = start.trial * problem.frames + start.step // problem.every + 1
     engine, place = _engine(protocol, str(attrs["backend"]), str(attrs["device"]))
-    writer = RecordingWriter.resume(part, n_valid=valid)
     blocks = engine(problem, start, place)
+    writer = RecordingWriter.resume(part, n_valid=valid)
     return _streamed(problem, blocks, writer, Path(str(part).removesuffix(".part")))
 
 
@@ -169,9 +171,10 @@ def _streamed(
     part = Path(f"{path}.part")
     total = problem.frames * problem.trials
     digest = sha256_of(read_protocol(part))
-    saved = time.monotonic()
+    saved, begun = time.monotonic(), writer.n_valid
+    largest = float(np.finfo(writer.layout.dtype).max)
     with writer, _stop_on_interrupt() as stopped:
-        for block in _finite(problem, blocks, writer):
+        for block in _refused(part, begun, _finite(problem, blocks, largest, writer)):
             writer.append(block.trial, block.first, _stored(problem, block.frames))
             done = writer.n_valid == total
             due = time.monotonic() - saved > CHECKPOINT_EVERY
@@ -189,20 +192,36 @@ def _streamed(
         writer.finish()
 
 
+def _refused(part: Path, begun: int, blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks; if the engine refuses the problem at once, no file is left."""
+    try:
+        first = next(blocks, None)
+    except InputError:
+        if begun == 0:
+            part.unlink(missing_ok=True)
+        raise
+    if first is not None:
+        yield first
+    yield from blocks
+
+
 def _stored(problem: Problem, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by the names that they have in a recording."""
     return {problem.spec.stored_name(name): value for name, value in values.items()}
 
 
 def _finite(
-    problem: Problem, blocks: Iterator[Block], writer: RecordingWriter | None = None
+    problem: Problem,
+    blocks: Iterator[Block],
+    largest: float,
+    writer: RecordingWriter | None = None,
 ) -> Iterator[Block]:
-    """The blocks, as long as every number in them is finite.
+    """The blocks, as long as every number in them is finite and can be stored.
 
     At the first that is not, the frames before it are kept and the run ends.
     """
     for block in blocks:
-        bad = _first_not_finite(problem, block)
+        bad = _first_not_finite(problem, block, largest)
         if bad is not None:
             kept, message = bad
             if writer is not None and kept:
@@ -214,14 +233,19 @@ def _finite(
         yield block
 
 
-def _first_not_finite(problem: Problem, block: Block) -> tuple[int, str] | None:
+def _first_not_finite(
+    problem: Problem, block: Block, largest: float
+) -> tuple[int, str] | None:
     """How many frames are finite throughout, and what is wrong with the next."""
     count = min(len(values) for values in block.frames.values())
     first, place, name = count, (), ""
     for field, values in block.frames.items():
-        if not np.isfinite(values[:first]).all():
-            where = np.argwhere(~np.isfinite(values[:first]))[0]
-            first, place, name = int(where[0]), tuple(int(i) for i in where[1:]), field
+        # extremes first: they need no copy of the block; NaN makes both NaN
+        if not (values.min() >= -largest and values.max() <= largest):
+            where = np.argwhere(~(np.abs(values[:first]) <= largest))
+            if len(where):
+                first, name = int(where[0][0]), field
+                place = tuple(int(i) for i in where[0][1:])
     if name:
         time = (block.first + first) * problem.every * problem.dt
         return first, _at(problem, name, time, place, block.trial)

@@ -21,6 +21,8 @@ from cortexwave.recording.files import (
 )
 from cortexwave.recording.layout import RecordingLayout
 
+_CLAIM = "space_of_lost_chunks"
+
 
 def recover(part: Path | str, *, overwrite: bool = False) -> Path:
     """The path without ".part" of a recording cut to the frames it promised.
@@ -40,7 +42,9 @@ def recover(part: Path | str, *, overwrite: bool = False) -> Path:
     final = part.with_suffix("")
     stated_size(part)
     if final.is_dir() or (final.exists() and not overwrite):
-        raise RecordingError(f"{final}: exists already; it is not overwritten unasked")
+        raise RecordingError(
+            f"{final}: exists already; overwrite=True (--overwrite) replaces it"
+        )
     file, layout, n_valid = open_part(part)
     try:
         with file:
@@ -74,7 +78,9 @@ def open_part(path: Path) -> tuple[h5py.File, RecordingLayout, int]:
     try:
         file = open_file(path, "r+")
         layout = layout_of(file)
-        return file, layout, _intact_frames(file, layout, size)
+        n_valid = _intact_frames(file, layout, size)
+        _claim_chunks(file, layout, stated)
+        return file, layout, n_valid
     except BaseException as error:
         if file is not None:
             file.close()
@@ -106,6 +112,35 @@ def _intact_frames(file: h5py.File, layout: RecordingLayout, size: int) -> int:
     for name in layout.fields:
         file[name].id.chunk_iter(note)
     return intact
+
+
+def _claim_chunks(file: h5py.File, layout: RecordingLayout, stated: int) -> None:
+    """Move the end of the file behind every chunk that its index knows.
+
+    HDF5 writes the index before the end of file; a kill in between leaves chunks
+    beyond that end, where HDF5 would put the next ones too. None is promised.
+    """
+    if _CLAIM in file:
+        del file[_CLAIM]
+    end = stated
+
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
+        nonlocal end
+        end = max(end, chunk.byte_offset + chunk.size)
+
+    for name in layout.fields:
+        file[name].id.chunk_iter(note)
+    if end == stated:
+        return
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple((end - stated,))
+    h5py.h5d.create(file.id, _CLAIM.encode(), h5py.h5t.NATIVE_UINT8, space, plan)
+    file.flush()
+    clear_beyond(file, layout, int(file.attrs["n_valid"]))
+    del file[_CLAIM]
+    file.flush()
 
 
 def _cut(file: h5py.File, layout: RecordingLayout, n_valid: int) -> None:

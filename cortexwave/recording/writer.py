@@ -68,7 +68,9 @@ class RecordingWriter:
         # complete in all but frames before it bears the name that others look for
         fresh = Path(f"{part}.new")
         try:
-            file = h5py.File(fresh, "w")
+            # space once given is not given again: an index entry that a kill left
+            # behind never points into another chunk
+            file = h5py.File(fresh, "w", fs_strategy="none")
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise RecordingError(f"{path}: cannot be written ({reason})") from error
@@ -286,7 +288,9 @@ def _check_place(path: Path, part: Path, *, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise RecordingError(f"{path}: there is no folder {path.parent}")
     if path.exists() and not overwrite:
-        raise RecordingError(f"{path}: exists already; it is not overwritten unasked")
+        raise RecordingError(
+            f"{path}: exists already; overwrite=True (--overwrite) replaces it"
+        )
     if part.exists():
         check_free(part)
         if not overwrite:
