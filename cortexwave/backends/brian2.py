@@ -420,9 +420,9 @@ def _cython_works() -> bool:
     if compiler() is not None and CythonCodeObject.is_available():
         return True
     warnings.warn(
-        "no C++ compiler that works was found: the engine 'brian2' runs its NumPy "
-        "code, the same field some 20 times slower; `cortexwave doctor` says what to "
-        "install",
+        "no C++ compiler that works was found, or no folder where Brian2 may keep "
+        "what it compiles: the engine 'brian2' runs its NumPy code, the same field "
+        "10 to 100 times slower; `cortexwave doctor` says what to install",
         RuntimeWarning,
         stacklevel=2,
     )
