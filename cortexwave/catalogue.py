@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any, get_args
 
 from cortexwave.backends import backend_names
+from cortexwave.errors import ModelError
 from cortexwave.models import model, model_names
 from cortexwave.sheet.fields import FieldDocument
 from cortexwave.sheet.kernels import Kernel
@@ -23,12 +24,20 @@ _ENGINE_MEANINGS = {
 def catalogue() -> dict[str, dict[str, str]]:
     """Names and one-line meanings of everything a protocol can name."""
     return {
-        "models": {name: model(name).title for name in model_names()},
+        "models": {name: _title(name) for name in model_names()},
         "engines": {name: _ENGINE_MEANINGS.get(name, "") for name in backend_names()},
         "stimuli": _kinds(Stimulus),
         "kernels": _kinds(Kernel),
         "fields": _kinds(FieldDocument),
     }
+
+
+def _title(name: str) -> str:
+    """What a model is; of one that is broken, why: the others are still listed."""
+    try:
+        return model(name).title
+    except ModelError as error:
+        return f"cannot be used: {error}"
 
 
 def _kinds(union: Any) -> dict[str, str]:

@@ -1,35 +1,45 @@
 """YAML documents with line numbers, read without trust; ruamel is used here alone.
 
 `read_document` turns text into plain Python values and remembers where each stands,
-so that every later fault can name its line. Sizes and aliases are bounded before
-anything is built from them.
+so that every later fault can name its line. Sizes are bounded before anything is
+built.
 """
 
 from __future__ import annotations
 
-import difflib
+import copy
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from cortexwave.errors import Fault, InputError, ProtocolError
+from cortexwave.nodes import Node, Path_, plain_values, short, tree_of
 
 LARGEST_FILE = 1 << 20  # bytes; a protocol is a few kilobytes
-_MOST_NODES = 100_000  # after aliases are followed
-_DEEPEST = 40
-
-Path_ = tuple[str | int, ...]
 
 
 class Document(BaseModel):
     """Base of everything that can stand in a document: frozen, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, values: Any) -> Any:
+        """True is not 1 here: a switch where a number is due is a slip."""
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(name)
+            each = value if isinstance(value, list | tuple) else [value]
+            if field and field.annotation is not bool:
+                for switch in each:
+                    if isinstance(switch, bool):
+                        word = str(switch).lower()
+                        raise ValueError(f"{name} is {word}, which is no value for it")
+        return values
 
 
 @dataclass(frozen=True)
@@ -57,20 +67,25 @@ class Source:
 def read_document(path: str | Path) -> Source:
     """Read a YAML file; raises `ProtocolError` naming file and line."""
     file = Path(path)
+    if "\x00" in str(path):
+        raise InputError(f"{str(path)!r} is not the name of a file")
     try:
-        size = file.stat().st_size
         if file.is_dir():
             raise InputError(f"{file} is a folder, not a protocol file")
-        if size > LARGEST_FILE:
-            raise ProtocolError(str(file), [Fault("", (
-                f"the file has {size:,} bytes; a protocol has at most "
-                f"{LARGEST_FILE:,}; arrays belong in files that it names"
-            ))])  # fmt: skip
-        raw = file.read_bytes()
+        with file.open("rb") as stream:
+            raw = stream.read(LARGEST_FILE + 1)  # a pipe or device tells no size
+            size = max(len(raw), file.stat().st_size)
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"{short(str(file))} cannot be read: {error.strerror}"
+        ) from error
+    if len(raw) > LARGEST_FILE:
+        raise ProtocolError(str(file), [Fault("", (
+            f"the file has {size:,} bytes; a protocol has at most "
+            f"{LARGEST_FILE:,}; arrays belong in files that it names"
+        ))])  # fmt: skip
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ProtocolError(
             str(file), [Fault("", "this is not a text file in UTF-8")]
@@ -80,75 +95,50 @@ def read_document(path: str | Path) -> Source:
 
 def parse_document(text: str, *, file: str = "<text>") -> Source:
     """Read YAML text; raises `ProtocolError` naming the line of each fault."""
+    faults: list[Fault] = []
+    root = _root(text, file, faults)
+    if root is None or (root.kind == "scalar" and root.value is None):
+        raise ProtocolError(file, faults or [Fault("", "the file is empty")])
+    if root.kind != "mapping":
+        kind = "list" if root.kind == "list" else f"single value ({short(root.value)})"
+        message = f"a document is a mapping of keys to values, not a {kind}"
+        raise ProtocolError(file, [*faults, Fault("", message, root.line)])
+    try:
+        plain, lines = plain_values(root, faults)
+    except ProtocolError as error:
+        raise ProtocolError(file, [*faults, *error.faults]) from None
+    if faults:
+        raise ProtocolError(file, list(dict.fromkeys(faults)))
+    return Source(file, text, plain, lines)
+
+
+def _root(text: str, file: str, faults: list[Fault]) -> Node | None:
+    """The tree of nodes of a text; None where it is empty."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
 
     if "\x00" in text:
         raise ProtocolError(file, [Fault("", "this is not a text file")])
     try:
-        values = YAML(typ="rt", pure=True).load(text)
+        return tree_of(YAML(typ="rt", pure=True).parse(text), faults)
+    except ProtocolError as error:
+        raise ProtocolError(file, [*faults, *error.faults]) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"not YAML: the character {text[error.position]!r} is not allowed"
+        raise ProtocolError(file, [*faults, Fault("", problem, line)]) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
+        at = mark.line + 1 if mark else None
         problem = error.problem or error.context or "it cannot be read"
-        raise ProtocolError(file, [Fault("", f"not YAML: {problem}", line)]) from error
-    except (YAMLError, RecursionError, ValueError) as error:
-        raise ProtocolError(file, [Fault("", f"not YAML: {error}")]) from error
-    if values is None:
-        raise ProtocolError(file, [Fault("", "the file is empty")])
-    if not isinstance(values, Mapping):
-        kind = type(values).__name__
+        if "'\\t'" in problem:
+            problem = "a tab; lines are indented by spaces"
         raise ProtocolError(
-            file,
-            [Fault("", f"a document is a mapping of keys to values, not a {kind}")],
-        )
-    lines: dict[Path_, int] = {}
-    try:
-        plain = _plain(values, (), lines, [0], file)
-    except RecursionError as error:
-        raise ProtocolError(file, [Fault("", "it is nested too deeply")]) from error
-    return Source(file, text, plain, lines)
-
-
-def _plain(node: Any, path: Path_, lines: dict[Path_, int], count: list[int],
-           file: str) -> Any:  # fmt: skip
-    """Plain dicts, lists, strings and numbers of a ruamel node, with their lines."""
-    count[0] += 1
-    if count[0] > _MOST_NODES or len(path) > _DEEPEST:
-        raise ProtocolError(file, [Fault("", (
-            f"it has more than {_MOST_NODES:,} values or {_DEEPEST} levels once its "
-            "aliases are followed"
-        ))])  # fmt: skip
-    if isinstance(node, Mapping):
-        for key in node:
-            if not isinstance(key, str):
-                raise ProtocolError(file, [Fault(
-                    _shown(path), f"key {key!r} is not text", lines.get(path)
-                )])  # fmt: skip
-            lines[(*path, key)] = node.lc.key(key)[0] + 1
-        return {str(key): _plain(value, (*path, str(key)), lines, count, file)
-                for key, value in node.items()}  # fmt: skip
-    if isinstance(node, list):
-        for index in range(len(node)):
-            lines[(*path, index)] = node.lc.item(index)[0] + 1
-        return [_plain(value, (*path, index), lines, count, file)
-                for index, value in enumerate(node)]  # fmt: skip
-    if isinstance(node, bool) or node is None:
-        return node
-    if isinstance(node, int):
-        return int(node)
-    if isinstance(node, float):
-        return float(node)
-    if isinstance(node, str):
-        return str(node)
-    tag = getattr(getattr(node, "tag", None), "value", None) or type(node).__name__
-    raise ProtocolError(file, [Fault(
-        _shown(path), f"values of the kind '{tag}' are not read", lines.get(path)
-    )])  # fmt: skip
-
-
-def _shown(path: Path_) -> str:
-    return ".".join(str(part) for part in path)
+            file, [*faults, Fault("", f"not YAML: {problem}", at)]
+        ) from error
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise ProtocolError(file, [*faults, Fault("", f"not YAML: {error}")]) from error
 
 
 def changed_text(text: str, changes: Mapping[str, Any], *, file: str) -> str:
@@ -158,21 +148,56 @@ def changed_text(text: str, changes: Mapping[str, Any], *, file: str) -> str:
     the document's own check decides whether it may be.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     source = parse_document(text, file=file)
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 4096
-    tree = yaml.load(source.text)
+    expected = copy.deepcopy(source.values)
     faults = []
-    for dotted, value in changes.items():
-        message = _replace(tree, dotted, value)
-        if message:
-            faults.append(Fault(dotted, message))
-    if faults:
-        raise ProtocolError(file, faults)
     out = io.StringIO()
-    yaml.dump(tree, out)
-    return out.getvalue()
+    try:
+        tree = yaml.load(source.text)
+        for dotted, given in changes.items():
+            value, message = _plain_of(given)
+            for whole in (tree, expected):
+                message = message or _replace(whole, str(dotted), copy.deepcopy(value))
+            if message:
+                faults.append(Fault(str(dotted), message))
+        if faults:
+            raise ProtocolError(file, faults)
+        yaml.dump(tree, out)
+    except (YAMLError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise ProtocolError(
+            file, [Fault("", f"it cannot be changed: {error}")]
+        ) from error
+    new = out.getvalue()
+    if "&" in text and parse_document(new, file=file).values != expected:
+        named = ", ".join(changes)
+        raise ProtocolError(file, [Fault(named, (
+            "the value is shared with other places through an alias; write it out "
+            "there to change it here"
+        ))])  # fmt: skip
+    return new
+
+
+def _plain_of(value: Any) -> tuple[Any, str]:
+    """A value as a document can hold it, NumPy's as Python's; and what is wrong."""
+    if callable(getattr(value, "tolist", None)):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value, ""
+    if isinstance(value, list | tuple):
+        parts = [_plain_of(item) for item in value]
+        return [part for part, _ in parts], next((w for _, w in parts if w), "")
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        made = {key: _plain_of(item) for key, item in value.items()}
+        return {key: part for key, (part, _) in made.items()}, next(
+            (wrong for _, wrong in made.values() if wrong), ""
+        )
+    return None, f"a {type(value).__name__} cannot stand in a document"
 
 
 def _replace(tree: Any, dotted: str, value: Any) -> str:
@@ -184,10 +209,10 @@ def _replace(tree: Any, dotted: str, value: Any) -> str:
     for depth, part in enumerate(parts):
         last = depth == len(parts) - 1
         if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
+            if not part.isdecimal() or int(part) >= len(node):
                 return f"'{part}' is not a place in a list of {len(node)} (from 0)"
             key: Any = int(part)
-        elif isinstance(node, Mapping):
+        elif isinstance(node, dict):
             key = part
             if key not in node and not last:
                 node[key] = {}
@@ -203,102 +228,6 @@ def _replace(tree: Any, dotted: str, value: Any) -> str:
 def parse_scalar(text: str) -> Any:
     """The value that a text has in YAML: "2" is a number, "2 ms" text."""
     source = parse_document(f"value: {text}\n", file="--set")
+    if list(source.values) != ["value"]:
+        raise ProtocolError("--set", [Fault("", "one value is due, not several keys")])
     return source.values["value"]
-
-
-def check_document(model: type[Document], source: Source, **context: Any) -> Any:
-    """Validate a document; `ProtocolError` with every fault, each with its line."""
-    try:
-        return model.model_validate(
-            source.values,
-            context={"document": True, "folder": source.folder, **context},
-        )
-    except ValidationError as error:
-        raise ProtocolError(
-            source.file, list(faults_of(error, source, model))
-        ) from None
-
-
-def faults_of(
-    error: ValidationError, source: Source, model: type[BaseModel]
-) -> Iterable[Fault]:
-    """The faults in a pydantic error, in the words of this project."""
-    for item in error.errors(include_url=False):
-        path = _document_path(item["loc"], source)
-        message = _message(item, path, model)
-        yield Fault(_shown(path), message, source.line(path))
-
-
-def _document_path(loc: Iterable[str | int], source: Source) -> Path_:
-    """A pydantic location without the union tags that are not in the document."""
-    path: Path_ = ()
-    node: Any = source.values
-    for part in loc:
-        inside = isinstance(node, dict) and part in node
-        listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
-        if inside or listed:
-            path = (*path, part)
-            node = node[part]
-        elif isinstance(node, dict) and isinstance(part, str):
-            # a missing key or a tag of a union: only the last part can be a key
-            pending = part
-            if part == tuple(loc)[-1] and node.get("kind") != part:
-                path = (*path, pending)
-    return path
-
-
-def _message(item: Any, path: Path_, model: type[BaseModel]) -> str:
-    kind, given = item["type"], item.get("input")
-    if kind == "extra_forbidden":
-        return f"unknown key{_suggestion(str(path[-1]), item, model)}"
-    if kind == "missing":
-        return "this key is missing"
-    if kind == "union_tag_invalid":
-        context = item["ctx"]
-        tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        near = difflib.get_close_matches(str(context["tag"]), tags, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"'{context['tag']}' is not one of {', '.join(tags)}{hint}"
-    if kind == "union_tag_not_found":
-        return "it needs the key 'kind'"
-    if kind == "literal_error":
-        near = difflib.get_close_matches(
-            str(given), item["ctx"]["expected"].replace("'", "").split(", "), n=1
-        )
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"{given!r} is not one of {item['ctx']['expected']}{hint}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if kind in ("value_error", "cortexwave"):
-        return message
-    shown = repr(given)
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
-    return f"{message[0].lower()}{message[1:]}, not {shown}"
-
-
-def _suggestion(key: str, item: Any, model: type[BaseModel]) -> str:
-    """The nearest key that any part of the document knows, if there is one."""
-    near = difflib.get_close_matches(key, sorted(_all_keys(model)), n=1, cutoff=0.7)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _all_keys(model: type[BaseModel]) -> set[str]:
-    keys: set[str] = set()
-    schema = model.model_json_schema()
-    for part in [schema, *schema.get("$defs", {}).values()]:
-        keys.update(part.get("properties", {}))
-    return keys
-
-
-def fault_error(title: str, faults: Iterable[tuple[Path_, str]]) -> ValidationError:
-    """An error for a validator to raise that finds several faults at once.
-
-    Each fault is the path below the validated value and a message.
-    """
-    return ValidationError.from_exception_data(
-        title,
-        [InitErrorDetails(
-            type=PydanticCustomError("cortexwave", "{message}", {"message": message}),
-            loc=path, input=None,
-        ) for path, message in faults],
-    )  # fmt: skip

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from cortexwave.backends import backend_names
 from cortexwave.backends.problem import Lateral, Problem
 from cortexwave.documents import Document
 from cortexwave.errors import Fault, InputError, ProtocolError
+from cortexwave.faults import nearest
 from cortexwave.protocol.document import Protocol, noise_unit
 from cortexwave.recording.layout import FieldLayout, RecordingLayout
 from cortexwave.sheet.expressions import evaluate, names_in
@@ -43,16 +45,16 @@ def prepare(protocol: Protocol) -> Problem:
     if protocol.record.every is not None:
         every = checked.multiple("record.every", protocol.record.every, dt)
     parameters = _parameters(checked, spec, lattice)
+    _check_stability(checked, spec, lattice, dt, parameters)
     couplings = _couplings(checked, spec, lattice, dt)
     initial = _initial(checked, spec, lattice)
-    noise = {
-        name: checked.field(
-            f"model.noise.{name}", value, lattice, noise_unit(spec, name)
-        )
-        for name, value in protocol.model.noise.items()
-    }
+    noise = _noise(checked, spec, lattice)
     record = _recorded(checked, spec)
-    _check_stability(checked, spec, lattice, dt, parameters)
+    if protocol.run.backend not in backend_names():
+        known = ", ".join(backend_names())
+        near = nearest(protocol.run.backend, backend_names())
+        message = f"there is no engine '{protocol.run.backend}', but {known}{near}"
+        checked.fault("run.backend", message)
     drive, faults = render_drive(
         protocol.stimuli, protocol.trials, lattice=lattice, dt=dt, steps=max(steps, 1),
         inputs=spec.drives, seed=protocol.run.seed, folder=protocol.folder,
@@ -61,6 +63,10 @@ def prepare(protocol: Protocol) -> Problem:
     checked.raise_faults()
     continuous = protocol.trials.mode == "continuous"
     whole = steps * protocol.trials.count if continuous else steps
+    if whole > MOST_STEPS:
+        message = f"{whole:.3g} steps in all are more than {MOST_STEPS:,}"
+        checked.fault("trials.count", message)
+        checked.raise_faults()
     problem = Problem(
         spec=spec, lattice=lattice, dt=dt, steps=whole, every=every,
         parameters=parameters,
@@ -86,7 +92,7 @@ class _Checked:
 
     def at_line(self, fault: Fault) -> Fault:
         path = [
-            int(part) if part.isdigit() else part for part in fault.place.split(".")
+            int(part) if part.isdecimal() else part for part in fault.place.split(".")
         ]
         return replace(fault, line=self.protocol.source.line(path))
 
@@ -97,16 +103,17 @@ class _Checked:
     def multiple(self, place: str, value: float, dt: float) -> int:
         """The value in steps of dt; a fault if it is no multiple."""
         steps = round(value / dt)
-        # 1e-6 of a step: decimal fractions are not exact in binary
-        if steps < 1 or abs(value / dt - steps) > 1e-6:
+        # 1e-6 of a step: decimal fractions are not exact in binary; of very many
+        # steps, nor is their number
+        if steps < 1 or abs(value / dt - steps) > max(1e-6, 1e-15 * steps):
             near = max(steps, 1) * dt
             self.fault(
                 place,
-                f"{1e3 * value:g} ms is no multiple of dt = {1e3 * dt:g} ms; the "
-                f"nearest is {1e3 * near:g} ms",
+                f"{1e3 * value:.10g} ms is no multiple of dt = {1e3 * dt:.10g} ms; "
+                f"the nearest is {1e3 * near:.10g} ms",
             )
-        if steps > MOST_STEPS:
-            self.fault(place, f"{steps:,} steps are more than {MOST_STEPS:,}")
+        elif steps > MOST_STEPS:
+            self.fault(place, f"{steps:.3g} steps are more than {MOST_STEPS:,}")
         return steps
 
     def field(
@@ -128,9 +135,27 @@ def _parameters(
     for name, param in spec.params.items():
         default = float(param.default) if param.unit == "1" else param.default
         value = given.get(name, default)
-        values[name] = checked.field(
-            f"model.parameters.{name}", value, lattice, param.unit
-        )
+        place = f"model.parameters.{name}"
+        values[name] = checked.field(place, value, lattice, param.unit)
+        faulty = any(fault.place == place for fault in checked.faults)
+        if param.positive and not faulty and not np.all(np.asarray(values[name]) > 0):
+            least = np.min(values[name])
+            unit = base_unit(param.unit).replace("1", "")
+            checked.fault(place, f"{least:g} {unit} is not positive ({param.meaning})")
+    return values
+
+
+def _noise(
+    checked: _Checked, spec: ModelSpec, lattice: Lattice
+) -> dict[str, float | np.ndarray]:
+    """Standard deviation per sqrt(s) of the states that have noise."""
+    values = {}
+    for name, given in checked.protocol.model.noise.items():
+        place = f"model.noise.{name}"
+        values[name] = checked.field(place, given, lattice, noise_unit(spec, name))
+        if np.any(np.asarray(values[name]) < 0):
+            least = f"{np.min(values[name]):g}"
+            checked.fault(place, f"a standard deviation of {least} is negative")
     return values
 
 
@@ -148,7 +173,8 @@ def _couplings(
                 kernel, lattice, dt=dt, delay=delay, folder=checked.protocol.folder
             )
         except InputError as error:
-            hint = "" if given and given.kernel else " (the model's own kernel)"
+            own = given is None or (given.kernel is None and delay is None)
+            hint = " (the model's own kernel)" if own else ""
             checked.fault(place, f"{error}{hint}")
             continue
         before, after = (
@@ -203,13 +229,18 @@ def _check_stability(
     """The model's stability condition at every site; a fault names a dt that is."""
 
     def holds(step: float) -> bool:
-        values = {**parameters, "spacing": lattice.spacing, "axes": lattice.axes}
+        # NumPy's numbers: a division by 0 is infinite, and then nothing holds
+        values: dict[str, Any] = {
+            name: np.asarray(value, dtype=np.float64)
+            for name, value in parameters.items()
+        }
+        values |= {"spacing": lattice.spacing, "axes": lattice.axes}
         # a relative 1e-9: at the very limit, rounding must not decide
         return bool(
             np.all(evaluate(spec.stability, {**values, "dt": step * (1 - 1e-9)}))
         )
 
-    if checked.faults:
+    if any(fault.place.startswith("model.parameters") for fault in checked.faults):
         return
     with np.errstate(all="ignore"):
         if holds(dt):

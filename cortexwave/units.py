@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 _BASE = {"[time]": "s", "[length]": "mm", "[voltage]": "uV"}
 # What the same base unit is in SI, for Brian2, whose arrays hold SI values.
 _SI = {"[time]": 1.0, "[length]": 1e-3, "[voltage]": 1e-6}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(.*)\s*")
-# Units as a person writes them; no arithmetic, which pint would carry out.
-_FACTOR = r"(?:1|[A-Za-zµ]+)(?:\s*(?:\*\*|\^)\s*-?\d(?:\.\d{1,2})?)?"
-_UNIT = re.compile(rf"{_FACTOR}(?:\s*[*/]?\s*{_FACTOR}){{0,5}}|/\s*{_FACTOR}")
+_NUMBER = re.compile(
+    r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(.*)\s*"
+)
+# Units as a person writes them; no arithmetic, which pint would carry out. A factor
+# ends at a word's end (\b), so that no text is tried in many ways.
+_FACTOR = r"(?:1\b|[A-Za-zµ]+\b)(?:\s*(?:\*\*|\^)\s*-?[0-9](?:\.[0-9]{1,2})?)?"
+_UNIT = re.compile(rf"(?:/\s*)?{_FACTOR}(?:\s*[*/]?\s*{_FACTOR}){{0,5}}")
 _LARGEST = 1e12  # beyond this in base units, nothing on a sheet can be meant
+_SMALLEST = 1e-15  # of what must be positive: a femtosecond, a femtometre in mm
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +40,7 @@ def _registry() -> pint.UnitRegistry:
     return pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
 
 
+@lru_cache(maxsize=512)
 def _powers(unit: str) -> dict[str, float]:
     """Powers of time, length and voltage in a unit: {"[time]": -1.0} for "Hz"."""
     try:
@@ -68,14 +73,13 @@ def base_unit(unit: str) -> str:
     """The base unit that a unit is stored in: "mm/s" for "m/s", "1" for "1"."""
     if unit in ("1", "", "dimensionless"):
         return "1"
-    if unit in ("rad", "deg", "degree", "degrees", "radian"):
-        return "rad"
     powers = _powers(unit)
     if not powers:
-        return "1"
+        return "rad" if _angles(unit) == 1 else "1"
     if powers == {"[time]": -1.0}:
-        return "rad/s" if _is_angular(unit) else "Hz"
-    above, below = [], []
+        return "rad/s" if _angles(unit) else "Hz"
+    above: list[str] = []
+    below: list[str] = []
     for dimension in ("[voltage]", "[length]", "[time]"):
         power = powers.get(dimension, 0.0)
         if power:
@@ -105,7 +109,8 @@ def quantity(text: str | float | int, unit: str) -> float:
     if isinstance(text, float | int):
         if wanted != "1":
             raise UnitError(f"{text!r} has no unit; write {_example(unit)}")
-        return _sane(float(text), str(text))
+        return _sane(_as_float(text), str(text))
+    text = text.replace("\u03bc", "µ")  # Greek mu, which pint and we take for micro
     if len(text) > 80:
         raise UnitError(f"a quantity of {len(text)} characters; write {_example(unit)}")
     number, found = _split(text, unit)
@@ -115,14 +120,14 @@ def quantity(text: str | float | int, unit: str) -> float:
         return _sane(number, text)
     if not found:
         raise UnitError(f"'{text}' has no unit; write {_example(unit)}")
-    if _is_angular(found) != _is_angular(unit):
+    if _powers(found) != _powers(unit):
+        raise UnitError(
+            f"'{text}' is not a quantity in {_shown(unit)}; write {_example(unit)}"
+        )
+    if _angles(found) != _angles(unit):
         raise UnitError(
             f"'{text}' and {unit} differ by whether an angle is meant: 1 Hz is one "
             f"turn per second, 2 pi rad/s; write {_example(unit)}"
-        )
-    if base_unit(found) != wanted:
-        raise UnitError(
-            f"'{text}' is not a quantity in {_shown(unit)}; write {_example(unit)}"
         )
     target = "radian" if wanted == "rad" else wanted
     registry = _registry()
@@ -144,8 +149,23 @@ def _split(text: str, unit: str) -> tuple[float, str]:
     return float(match[1]), "1" + found if found.startswith("/") else found
 
 
-def _is_angular(unit: str) -> bool:
-    return bool(re.search(r"rad|deg|turn", unit))
+@lru_cache(maxsize=512)
+def _angles(unit: str) -> float:
+    """The power of an angle in a unit: 1 for rad/s, deg and rpm, 0 for Hz."""
+    if unit in ("1", ""):
+        return 0.0
+    registry = _registry()
+    root = registry.get_root_units(registry.parse_units(unit))[1]
+    return float(dict(root._units).get("radian", 0.0))
+
+
+def _as_float(number: float | int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise UnitError(
+            "a whole number too large to be meant (limit 1e12 base units)"
+        ) from None
 
 
 def _sane(value: float, text: str) -> float:
@@ -164,6 +184,21 @@ def _example(unit: str) -> str:
     return "a plain number" if base_unit(unit) == "1" else f"for example '20 {unit}'"
 
 
+def _number_or_text(value: object) -> object:
+    """A plain number or a text, for a field whose unit the model decides."""
+    if isinstance(value, bool) or not isinstance(value, str | float | int):
+        given = "nothing" if value is None else repr(value)
+        shown = given if len(given) <= 60 else given[:57] + "..."
+        raise UnitError(f"a number, or text with a unit, is due here, not {shown}")
+    if not isinstance(value, str):
+        _sane(_as_float(value), str(value))
+    return value
+
+
+# A quantity whose unit is known only where the model is: "20 ms", or 0.5.
+Value = Annotated[str | float | int, BeforeValidator(_number_or_text)]
+
+
 def quantity_field(
     unit: str, *, positive: bool = False, least: float | None = None
 ) -> Any:
@@ -176,11 +211,13 @@ def quantity_field(
     def read(value: object, info: ValidationInfo) -> float:
         in_document = bool((info.context or {}).get("document"))
         if not in_document and isinstance(value, float | int):
-            number = float(value)
+            number = _as_float(value)
         else:
             number = quantity(value, unit)  # type: ignore[arg-type]
         if positive and not number > 0:
             raise UnitError(f"{value!r} is not positive")
+        if positive and number < _SMALLEST:
+            raise UnitError(f"{value!r} is too small to be meant (limit 1e-15)")
         if least is not None and number < least:
             raise UnitError(f"{value!r} is less than {least:g}")
         return number

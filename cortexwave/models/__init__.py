@@ -20,8 +20,7 @@ ENTRY_POINTS = "cortexwave.models"
 
 def model_names() -> list[str]:
     """Names of all models, of this package and of others that are installed."""
-    own = [module.name for module in pkgutil.iter_modules(__path__)]
-    return sorted({*own, *(entry.name for entry in _entries())})
+    return sorted({*_own(), *(entry.name for entry in _entries())})
 
 
 @lru_cache(maxsize=64)
@@ -33,11 +32,27 @@ def model(name: str) -> ModelSpec:
         raise ModelError(
             f"there is no model '{name}'; {hint}models are {', '.join(model_names())}"
         )
-    for entry in _entries():
-        if entry.name == name:
-            return _checked(entry.load(), name, entry.value)
-    module = importlib.import_module(f"{__name__}.{name}")
-    return _checked(getattr(module, "SPEC", None), name, module.__name__)
+    entries = {entry.value: entry for entry in _entries() if entry.name == name}
+    origins = [f"{__name__}.{name}"] * (name in _own()) + list(entries)
+    if len(origins) > 1:
+        raise ModelError(f"{len(origins)} models are called '{name}': in "
+                         + " and in ".join(origins))  # fmt: skip
+    try:
+        if entries:
+            spec = entries[origins[0]].load()
+        else:
+            spec = getattr(importlib.import_module(origins[0]), "SPEC", None)
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the model '{name}' in {origins[0]} cannot be loaded: {error}"
+        ) from error
+    return _checked(spec, name, origins[0])
+
+
+def _own() -> list[str]:
+    """Names of the models of this package: its modules."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    return [name for name in names if not name.startswith("_")]
 
 
 def _entries() -> metadata.EntryPoints:

@@ -11,7 +11,7 @@ SPEC = ModelSpec(
     units={"h": "1"},
     functions={"f": Choice("relu", "tanh", "identity", "sigmoid")},
     params={
-        "tau": Param("10 ms", "time constant of a unit"),
+        "tau": Param("10 ms", "time constant of a unit", positive=True),
         "bias": Param("0", "constant input"),
     },
     couplings={"lateral": Coupling("h", Shift(), "recurrent input u * h")},

@@ -18,7 +18,7 @@ SPEC = ModelSpec(
     },
     units={"u": "1", "q": "1"},
     params={
-        "tau": Param("10 ms", "time constant of activity"),
+        "tau": Param("10 ms", "time constant of activity", positive=True),
         "threshold": Param("0.2", "activity above which a site fires"),
         "epsilon": Param("0", "rate of adaptation, relative to 1/tau"),
         "beta": Param("0", "decay of adaptation"),

@@ -14,7 +14,7 @@ SPEC = ModelSpec(
     "Trefethen 1982, SIAM Rev 24:113",
     rates={"u": "speed / spacing * (upstream - u) + drive"},
     units={"u": "1"},
-    params={"speed": Param("0.2 m/s", "wave speed")},
+    params={"speed": Param("0.2 m/s", "wave speed", positive=True)},
     couplings={"upstream": Coupling("u", Shift(), "value of the upstream neighbour")},
     drives={"drive": "1/s"},
     stability="speed * dt <= spacing",

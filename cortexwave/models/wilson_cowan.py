@@ -17,8 +17,8 @@ SPEC = ModelSpec(
     units={"E": "1", "I": "1"},
     functions={"S": Choice("sigmoid", "tanh", "relu")},
     params={
-        "tau_e": Param("10 ms", "time constant of excitation"),
-        "tau_i": Param("20 ms", "time constant of inhibition"),
+        "tau_e": Param("10 ms", "time constant of excitation", positive=True),
+        "tau_i": Param("20 ms", "time constant of inhibition", positive=True),
         "gain_e": Param("1.2", "slope of the excitatory response"),
         "gain_i": Param("1.0", "slope of the inhibitory response"),
         "threshold_e": Param("2.8", "input at half response of excitation"),

@@ -6,24 +6,24 @@ shows on the whole (stability, sizes, what lies off the sheet) in `preparation.p
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from cortexwave.documents import Document, Source, fault_error
+from cortexwave.documents import Document, Source
 from cortexwave.errors import ModelError, UnitError
+from cortexwave.faults import fault_error, nearest
 from cortexwave.models import model
-from cortexwave.sheet.fields import FieldDocument, Value
+from cortexwave.sheet.fields import ValueOrField
 from cortexwave.sheet.kernels import Delay, Kernel
 from cortexwave.sheet.lattice import Boundary, Lattice
 from cortexwave.sheet.rendering import Stimulus
 from cortexwave.sheet.spec import ModelSpec
 from cortexwave.sheet.trials import Trials
-from cortexwave.units import Duration, Length, quantity
+from cortexwave.units import Duration, Length, Value, base_unit, quantity
 
 MOST_SITES = 2**24
 
@@ -66,22 +66,22 @@ class CouplingDocument(Document):
 
     kernel: Kernel | None = None
     delay: Delay | None = None
-    gain_before: Value | FieldDocument = 1.0
-    gain_after: Value | FieldDocument = 1.0
+    gain_before: ValueOrField = 1.0
+    gain_after: ValueOrField = 1.0
 
 
 class Model(Document):
     """Which model, and everything that departs from its defaults."""
 
     name: str
-    parameters: dict[str, Value | FieldDocument] = Field(default_factory=dict)
+    parameters: dict[str, ValueOrField] = Field(default_factory=dict)
     functions: dict[str, str] = Field(default_factory=dict)
     couplings: dict[str, CouplingDocument] = Field(default_factory=dict)
-    initial: dict[str, Value | FieldDocument] = Field(default_factory=dict)
-    noise: dict[str, Value | FieldDocument] = Field(default_factory=dict)
+    initial: dict[str, ValueOrField] = Field(default_factory=dict)
+    noise: dict[str, ValueOrField] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _of_the_model(self) -> Model:
+    def _of_the_model(self, info: ValidationInfo) -> Model:
         try:
             spec = model(self.name)
         except ModelError as error:
@@ -104,6 +104,9 @@ class Model(Document):
             "initial": spec.units,
             "noise": {name: noise_unit(spec, name) for name in spec.rates},
         }
+        if not (info.context or {}).get("document"):
+            for group, of in units.items():
+                _with_base_units(getattr(self, group), of)
         for group, of in units.items():
             for name, value in getattr(self, group).items():
                 if name in of and not isinstance(value, Document):
@@ -162,8 +165,8 @@ class Protocol(Document):
     @property
     def source(self) -> Source:
         """The document it was read from, for lines and folder of its files."""
-        if self._source is None:
-            raise ValueError("this protocol was not made by load_protocol")
+        if self._source is None:  # made in Python, or from `resolved`
+            return Source("<protocol>", self.resolved(), {}, {})
         return self._source
 
     @property
@@ -207,6 +210,14 @@ def noise_unit(spec: ModelSpec, state: str) -> str:
     return "1/s**0.5" if unit == "1" else f"{unit}/s**0.5"
 
 
+def _with_base_units(given: dict[str, Any], units: Mapping[str, str]) -> None:
+    """From Python, and from `resolved`, numbers are in base units: 0.02 is "0.02 s"."""
+    for name, value in given.items():
+        unit = base_unit(units[name]) if name in units else "1"
+        if isinstance(value, float | int) and unit != "1":
+            given[name] = f"{value!r} {unit}"
+
+
 def _number_or_text(value: Any, unit: str) -> Any:
     """Defaults are text even where they have no unit."""
     return float(value) if unit == "1" else value
@@ -216,13 +227,12 @@ def _unknown(
     group: str, given: Iterable[str], known: Iterable[str]
 ) -> list[tuple[tuple[str, ...], str]]:
     names = list(known)
-    faults = []
+    faults: list[tuple[tuple[str, ...], str]] = []
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
             listed = ", ".join(names) or "none"
-            message = f"the model has none of this name, but {listed}{hint}"
+            message = f"the model has none of this name, but {listed}"
+            message += nearest(name, names)
             faults.append(((group, name), message))
     return faults
 

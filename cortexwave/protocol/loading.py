@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cortexwave.documents import Source, check_document, parse_document, read_document
+from cortexwave.documents import Source, parse_document, read_document
 from cortexwave.errors import Fault, ProtocolError
+from cortexwave.faults import check_document, nearest
 from cortexwave.protocol.document import Protocol
 
 KINDS = {"simulation": Protocol}
@@ -29,10 +30,10 @@ def parse_protocol(text: str, *, file: str = "<text>") -> Protocol:
 def protocol_of(source: Source) -> Protocol:
     """The protocol in a document that has been read."""
     kind = source.values.get("kind")
-    if "kind" in source.values and kind not in KINDS:
+    if "kind" in source.values and kind not in list(KINDS):
         raise ProtocolError(source.file, [Fault("kind", (
             f"{kind!r} is not a kind of document that can be run; "
-            f"kinds are {', '.join(KINDS)}"
+            f"kinds are {', '.join(KINDS)}{nearest(str(kind), KINDS)}"
         ), source.line(("kind",)))])  # fmt: skip
     protocol: Protocol = check_document(Protocol, source)
     protocol._source = source

@@ -6,6 +6,8 @@ is held against the size of the file before anything is allocated.
 
 from __future__ import annotations
 
+import math
+import struct
 from pathlib import Path
 
 import h5py
@@ -26,8 +28,12 @@ def located(path: str, folder: Path | None) -> Path:
 
 def open_array(file: Path, dataset: str | None = None) -> np.ndarray | h5py.Dataset:
     """A numeric array in a file, opened but not read; `InputError` if it cannot be."""
-    if not file.is_file():
-        raise InputError(f"{file}: there is no such file")
+    try:
+        there = file.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero in it
+        there = False
+    if not there:
+        raise InputError(f"{str(file)[:200]}: there is no such file")
     if file.suffix == ".npy":
         return _open_npy(file)
     if file.suffix in _HDF5:
@@ -63,18 +69,22 @@ def _open_npy(file: Path) -> np.ndarray:
                     else np.lib.format.read_array_header_2_0)  # fmt: skip
             shape, _, dtype = read(stream)
             start = stream.tell()
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError) as error:
         raise InputError(f"{file}: not a readable .npy file: {error}") from error
     if dtype.hasobject:
         raise InputError(f"{file}: it holds pickled objects, which are never loaded")
     if dtype.kind not in "biuf":
         raise InputError(f"{file}: it holds {dtype}, not real numbers")
-    claimed = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    if any(n < 0 for n in shape):
+        raise InputError(f"{file}: its header claims the shape {shape}")
+    claimed = math.prod(shape) * dtype.itemsize
     present = file.stat().st_size - start
     if claimed > present:
         raise InputError(
             f"{file}: its header claims {claimed:,} bytes {shape}, it holds {present:,}"
         )
+    if claimed == 0:
+        raise InputError(f"{file}: its shape is {shape}; it holds no numbers")
     return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
@@ -83,6 +93,16 @@ def _open_hdf5(file: Path, dataset: str | None) -> h5py.Dataset:
         opened = h5py.File(file, "r")
     except OSError as error:
         raise InputError(f"{file}: not a readable HDF5 file: {error}") from error
+    try:
+        return _dataset(opened, file, dataset)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: not a readable HDF5 file: {error}") from error
+
+
+def _dataset(opened: h5py.File, file: Path, dataset: str | None) -> h5py.Dataset:
+    """The numeric dataset asked for, or the only one there is."""
     found: list[str] = []
     opened.visititems(
         lambda name, item: (
@@ -98,11 +118,25 @@ def _open_hdf5(file: Path, dataset: str | None) -> h5py.Dataset:
     values = opened[dataset]
     if values.dtype.kind not in "biuf":
         raise InputError(f"{file}: '{dataset}' is {values.dtype}, not real numbers")
-    if values.chunks is None and not values.external:
+    if not values.size:
+        raise InputError(
+            f"{file}: '{dataset}' has the shape {values.shape}; it holds no numbers"
+        )
+    if not values.external and not values.is_virtual:
         claimed = values.size * values.dtype.itemsize
-        if claimed > file.stat().st_size and values.id.get_storage_size() >= claimed:
+        # a dataset without chunks is stored whole; one that was only announced not
+        # at all, and HDF5 would make up its values
+        stored, present = values.id.get_storage_size(), file.stat().st_size
+        if values.chunks:
+            sides = zip(values.shape, values.chunks, strict=True)
+            due = math.prod(-(-side // chunk) for side, chunk in sides)
+            short = values.id.get_num_chunks() < due
+        else:
+            short = stored < claimed
+        if short or stored > present:
             raise InputError(
-                f"{file}: '{dataset}' claims {claimed:,} bytes, more than the file"
+                f"{file}: '{dataset}' claims {claimed:,} bytes {values.shape}, of "
+                f"which the file holds {min(stored, present):,}"
             )
     return values
 
@@ -112,11 +146,19 @@ def _read_image(file: Path) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as image:
+        with Image.open(file) as opened:
+            image: Image.Image = opened
             if image.width * image.height * 4 > LARGEST_ARRAY:
                 raise InputError(f"{file}: an image of {image.size} is too large")
-            grey = np.asarray(image.convert("F"), dtype=np.float64)
-            top = 65535.0 if image.mode.startswith("I") else 255.0
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+            deep = image.mode.startswith("I")
+            # PIL turns 16-bit pixels into no other mode without loss, and palettes
+            # and transparency into grey only by way of colours
+            if not deep and image.mode not in ("1", "L"):
+                image = image.convert("RGBA").convert("RGB")
+            grey = np.asarray(image if deep else image.convert("F"), dtype=np.float64)
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError,
+            SyntaxError, ValueError, EOFError, struct.error) as error:  # fmt: skip
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{file}: not a readable image: {error}") from error
-    return grey[::-1] / top
+    return grey[::-1] / (65535.0 if deep else 255.0)

@@ -7,7 +7,6 @@ Arithmetic, names, numbers and a listed set of functions; nothing else passes
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import CodeType
@@ -29,6 +28,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt,
     "abs": np.abs,
 }
+_LARGEST = 1e100  # of a number that stands in an equation
+_LARGEST_POWER = 64
+_LONGEST = 2000
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
 
 
@@ -44,6 +46,8 @@ def check_expression(
     A condition is one comparison (< or <=) of two expressions.
     """
     functions = set(FUNCTIONS) if functions is None else functions
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        return [f"{str(text)[:40]!r} is not text of at most {_LONGEST} characters"]
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -56,8 +60,11 @@ def check_expression(
     else:
         parts = [tree]
     faults: list[str] = []
-    for part in parts:
-        _walk(part, names, functions, faults)
+    try:
+        for part in parts:
+            _walk(part, names, functions, faults)
+    except RecursionError:
+        return [f"'{text[:40]}...' is nested too deeply"]
     return [f"'{text}': {fault}" for fault in faults]
 
 
@@ -67,6 +74,8 @@ def _walk(
     if isinstance(node, ast.BinOp | ast.UnaryOp):
         if not isinstance(node.op, _OPERATORS):
             faults.append(f"operator {type(node.op).__name__} is not allowed")
+        if isinstance(node.op, ast.Pow):
+            faults += _power_faults(node)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 _walk(child, names, functions, faults)
@@ -83,10 +92,31 @@ def _walk(
     elif isinstance(node, ast.Constant):
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             faults.append(f"{node.value!r} is not a number")
-        elif not math.isfinite(node.value):
-            faults.append(f"{node.value!r} is not a finite number")
+        elif not abs(node.value) <= _LARGEST:
+            faults.append(f"a number beyond {_LARGEST:g} cannot be meant")
     else:
         faults.append(f"{type(node).__name__} is not allowed in an expression")
+
+
+def _power_faults(node: ast.BinOp) -> list[str]:
+    """Powers of whole numbers are exact in Python: 9**9**9 would never end."""
+    exponent = node.right
+    if isinstance(exponent, ast.UnaryOp):
+        exponent = exponent.operand
+    powers = [part for part in ast.walk(node) if isinstance(part, ast.Pow)]
+    if len(powers) > 1 and not _names(node):
+        return ["a power of powers of numbers; write the number"]
+    if isinstance(exponent, ast.Constant):
+        value = exponent.value
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST_POWER:
+            return [f"a power of {value:.6g}; powers go up to {_LARGEST_POWER}"]
+    elif not _names(exponent):
+        return ["a power whose exponent is computed from numbers; write the number"]
+    return []
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 @lru_cache(maxsize=512)

@@ -7,18 +7,16 @@ field of, or plain numbers where that has none; `render` turns them into base un
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from cortexwave.documents import Document
 from cortexwave.errors import InputError
 from cortexwave.sheet.arrays import located, read_array
 from cortexwave.sheet.lattice import Lattice
-from cortexwave.units import Length, Position, quantity
-
-Value = str | float | int
+from cortexwave.units import Length, Position, Value, quantity
 
 
 class Gradient(Document):
@@ -132,7 +130,8 @@ class Bump(Document):
     def render(self, lattice: Lattice, unit: str, folder: Path | None) -> np.ndarray:
         """The field, shape (feature, y, x), in base units."""
         dy, dx = lattice.displacements(self.y, self.x)
-        shape = np.exp(-(dy**2 + dx**2) / (2 * self.sigma**2))
+        with np.errstate(over="ignore"):  # far away is 0 all the same
+            shape = np.exp(-((dy / self.sigma) ** 2 + (dx / self.sigma) ** 2) / 2)
         values = quantity(self.top, unit) * shape
         return np.broadcast_to(values, lattice.field_shape).copy()
 
@@ -174,6 +173,27 @@ class Sum(Document):
 FieldDocument = Annotated[
     Gradient | Patch | Random | FromFile | Bump | Twist | Sum,
     Field(discriminator="kind"),
+]
+
+
+def _kind(value: Any) -> str | None:
+    """What stands where a value or a field may stand: "value", or the field's kind."""
+    if isinstance(value, Document):
+        return str(getattr(value, "kind", None))
+    return value.get("kind") if isinstance(value, dict) else "value"
+
+
+# A plain value, or a map of values over the sheet.
+ValueOrField = Annotated[
+    Annotated[Value, Tag("value")]
+    | Annotated[Gradient, Tag("gradient")]
+    | Annotated[Patch, Tag("patch")]
+    | Annotated[Random, Tag("random")]
+    | Annotated[FromFile, Tag("file")]
+    | Annotated[Bump, Tag("bump")]
+    | Annotated[Twist, Tag("twist")]
+    | Annotated[Sum, Tag("sum")],
+    Discriminator(_kind),
 ]
 
 

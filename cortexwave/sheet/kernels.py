@@ -7,53 +7,20 @@ travels to the left. Tables are made once, in float64; engines never build kerne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from cortexwave.documents import Document
 from cortexwave.errors import InputError
 from cortexwave.sheet.arrays import located, read_array
 from cortexwave.sheet.lattice import Lattice
-from cortexwave.units import Angle, Length, Speed, Time
+from cortexwave.sheet.taps import Delay, Taps, with_delay, without_delay
+from cortexwave.units import Angle, Length
 
 Normalise = Literal["sum", "density", "peak"]
-LONGEST_PAST = 2**31  # bytes of past frames that a coupling may keep
-
-
-@dataclass(frozen=True)
-class Taps:
-    """Where a coupling reads from, with what weight, and how many steps ago.
-
-    `offsets` (tap, 2): sites along (y, x). `weights` (tap,) where each feature is
-    coupled to itself alike, else (tap, out, in). `delays` (tap,), steps >= 0.
-    `rounding` is the greatest difference between a delay asked for and the one
-    given, in s.
-    """
-
-    offsets: np.ndarray
-    weights: np.ndarray
-    delays: np.ndarray
-    rounding: float = 0.0
-
-    @property
-    def depth(self) -> int:
-        """Number of past samples needed besides the present one."""
-        return int(self.delays.max(initial=0))
-
-    @property
-    def mixing(self) -> bool:
-        """Whether features act on one another."""
-        return self.weights.ndim == 3
-
-    @property
-    def radius(self) -> tuple[int, int]:
-        """Greatest |offset| along (y, x)."""
-        high = np.abs(self.offsets).max(axis=0, initial=0)
-        return int(high[0]), int(high[1])
 
 
 class _Profile(Document):
@@ -72,7 +39,16 @@ class _Profile(Document):
         """Taps without delays; weights have no unit."""
         offsets = _square(_radius_in_sites(self.radius, lattice), lattice)
         y, x = offsets[:, 0] * lattice.spacing, offsets[:, 1] * lattice.spacing
-        return _without_delay(offsets, self.strength * self.weights(y, x, lattice))
+        # a width far below a site underflows; the check below names it
+        with np.errstate(all="ignore"):
+            weights = self.strength * self.weights(y, x, lattice)
+        if not np.isfinite(weights).all():
+            raise InputError(
+                f"the weights of this {self.kind} on sites {lattice.spacing:g} mm "  # type: ignore[attr-defined]
+                "apart are not finite numbers; a width is far too small, or there is "
+                "no site but the centre"
+            )
+        return without_delay(offsets, weights)
 
     def weights(self, y: np.ndarray, x: np.ndarray, lattice: Lattice) -> np.ndarray:
         """Weights of strength 1 at offsets in mm."""
@@ -122,13 +98,10 @@ class Exponential(_Profile):
 
     def weights(self, y: np.ndarray, x: np.ndarray, lattice: Lattice) -> np.ndarray:
         """Weights of strength 1 at offsets in mm."""
-        density = (
-            1 / (2 * self.length)
-            if lattice.axes < 2
-            else 1 / (2 * np.pi * self.length**2)
-        )
-        profile = np.exp(-np.hypot(y, x) / self.length)
-        return self._scaled(profile, density, lattice)
+        length = np.float64(self.length)
+        area = 2 * length if lattice.axes < 2 else 2 * np.pi * length**2
+        profile = np.exp(-np.hypot(y, x) / length)
+        return self._scaled(profile, 1 / area, lattice)
 
 
 class AnisotropicGaussian(_Profile):
@@ -149,8 +122,8 @@ class AnisotropicGaussian(_Profile):
         along = x * np.cos(self.angle) + y * np.sin(self.angle)
         across = -x * np.sin(self.angle) + y * np.cos(self.angle)
         a, b = self.sigma_along, self.sigma_across
-        profile = np.exp(-(along**2) / (2 * a**2) - across**2 / (2 * b**2))
-        return self._scaled(profile, 1 / (2 * np.pi * a * b), lattice)
+        profile = np.exp(-((along / a) ** 2 + (across / b) ** 2) / 2)
+        return self._scaled(profile, 1 / (2 * np.pi * a * np.float64(b)), lattice)
 
 
 class Box(_Profile):
@@ -205,14 +178,14 @@ class Shift(Document):
         velocity = np.asarray(self.velocity, dtype=np.float64)
         if velocity.ndim == 0:
             weights = self.strength * np.array([1 - velocity, velocity])
-            return _without_delay(offsets, weights)
+            return without_delay(offsets, weights)
         if velocity.size != lattice.features:
             raise InputError(
                 f"{velocity.size} velocities for {lattice.features} features; "
                 "there is one for each feature, or a single one"
             )
         weights = np.stack([np.diag(1 - velocity), np.diag(velocity)])
-        return _without_delay(offsets, self.strength * weights)
+        return without_delay(offsets, self.strength * weights)
 
 
 class Laplacian(Document):
@@ -230,7 +203,7 @@ class Laplacian(Document):
                     offsets.append((side, 0) if axis == 0 else (0, side))
                     weights.append(1.0)
         scale = self.strength / lattice.spacing**2
-        return _without_delay(np.array(offsets), scale * np.array(weights))
+        return without_delay(np.array(offsets), scale * np.array(weights))
 
 
 class Stored(Document):
@@ -271,7 +244,7 @@ class Stored(Document):
         y, x = np.mgrid[-(ky // 2) : ky // 2 + 1, -(kx // 2) : kx // 2 + 1]
         offsets = np.stack([y.ravel(), x.ravel()], axis=1)
         weights = np.moveaxis(values.reshape(*values.shape[:-2], -1), -1, 0)
-        return _without_delay(offsets, self.strength * weights)
+        return without_delay(offsets, self.strength * weights)
 
 
 Kernel = Annotated[
@@ -285,38 +258,6 @@ Kernel = Annotated[
     | Stored,
     Field(discriminator="kind"),
 ]
-
-
-class Delay(Document):
-    """Conduction delay of a coupling: one of `speed`, `speeds`, `fixed`.
-
-    `speed`: distance / speed. `speeds` with `shares`: several classes of axons, each
-    tap split among them. `fixed`: the same for all taps, 0 or a multiple of dt.
-    """
-
-    speed: Speed | None = None
-    speeds: list[Speed] | None = None
-    shares: list[float] | None = None
-    fixed: Time | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self, info: ValidationInfo) -> Delay:
-        given = [name for name in ("speed", "speeds", "fixed")
-                 if getattr(self, name) is not None]  # fmt: skip
-        if len(given) != 1:
-            raise ValueError("a delay has exactly one of 'speed', 'speeds', 'fixed'")
-        if (self.shares is None) != (self.speeds is None):
-            raise ValueError("'shares' goes with 'speeds', one share for each")
-        if self.speeds is not None and self.shares is not None:
-            if len(self.shares) != len(self.speeds) or not self.speeds:
-                raise ValueError(
-                    f"{len(self.speeds)} speeds and {len(self.shares)} shares"
-                )
-            if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-9:
-                raise ValueError(f"shares {self.shares} do not add up to 1")
-        if self.fixed is not None and self.fixed < 0:
-            raise ValueError(f"a delay of {1e3 * self.fixed:g} ms lies in the future")
-        return self
 
 
 def tap_table(
@@ -334,74 +275,31 @@ def tap_table(
     no multiple of dt, a speed so high that every delay rounds to 0.
     """
     taps: Taps = kernel.table(lattice, folder)  # type: ignore[attr-defined]
+    _check_size(taps.radius, lattice)
+    used = np.any(taps.weights.reshape(len(taps.weights), -1) != 0, axis=1)
+    if not used.any():
+        used[:1] = True  # a kernel of zeros stays a kernel
+    taps = without_delay(taps.offsets[used], taps.weights[used])
+    if delay is not None:
+        taps = with_delay(taps, delay, lattice, dt)
+    return taps
+
+
+def _check_size(radius: tuple[int, int], lattice: Lattice) -> None:
     for axis, name in ((0, "y"), (1, "x")):
-        side = 2 * taps.radius[axis] + 1
+        side = 2 * radius[axis] + 1
         if side > lattice.shape[axis]:
             raise InputError(
                 f"the kernel is {side} sites wide along {name}, the sheet only "
                 f"{lattice.shape[axis]}; make the radius smaller or the sheet larger"
             )
-    used = np.any(taps.weights.reshape(len(taps.weights), -1) != 0, axis=1)
-    if not used.any():
-        used[:1] = True  # a kernel of zeros stays a kernel
-    taps = _without_delay(taps.offsets[used], taps.weights[used])
-    if delay is not None:
-        taps = _with_delay(taps, delay, lattice, dt)
-    past = taps.depth * lattice.sites * lattice.features * 8
-    if past > LONGEST_PAST:
-        raise InputError(
-            f"the longest delay is {taps.depth} steps; keeping that much of the past "
-            f"takes {past / 2**30:.1f} GiB (limit 2); raise the speed or dt"
-        )
-    return taps
-
-
-def _with_delay(taps: Taps, delay: Delay, lattice: Lattice, dt: float) -> Taps:
-    if delay.fixed is not None:
-        steps = np.floor(delay.fixed / dt + 0.5)
-        # 1e-6 of a step: decimal fractions such as 0.3 ms / 0.1 ms are not exact
-        if abs(delay.fixed / dt - steps) > 1e-6:
-            raise InputError(
-                f"the fixed delay is {1e3 * delay.fixed:g} ms, no multiple of dt = "
-                f"{1e3 * dt:g} ms; the nearest is {1e3 * steps * dt:g} ms"
-            )
-        delays = np.full(len(taps.delays), int(steps))
-        return Taps(taps.offsets, taps.weights, delays)
-    distance = lattice.spacing * np.hypot(taps.offsets[:, 0], taps.offsets[:, 1])
-    speeds = delay.speeds or [delay.speed]
-    shares = delay.shares or [1.0]
-    parts = []
-    for speed, share in zip(speeds, shares, strict=True):
-        exact = distance / (speed * dt)  # type: ignore[operator]
-        steps = np.floor(exact + 0.5)
-        if distance.max() > 0 and steps.max() == 0:
-            raise InputError(
-                f"at {speed:g} mm/s every delay over {distance.max():g} mm rounds to 0 "
-                f"steps of {1e3 * dt:g} ms; leave the delay out, or take a smaller dt "
-                f"or a speed below {2 * distance.max() / dt:g} mm/s"
-            )
-        parts.append((steps.astype(np.int64), share, np.abs(exact - steps).max() * dt))
-    return Taps(
-        np.concatenate([taps.offsets] * len(parts)),
-        np.concatenate([share * taps.weights for _, share, _ in parts]),
-        np.concatenate([steps for steps, _, _ in parts]),
-        rounding=float(max(rounding for *_, rounding in parts)),
-    )
-
-
-def _without_delay(offsets: np.ndarray, weights: np.ndarray) -> Taps:
-    return Taps(
-        np.asarray(offsets, dtype=np.int64),
-        np.ascontiguousarray(weights, dtype=np.float64),
-        np.zeros(len(offsets), dtype=np.int64),
-    )
 
 
 def _gaussian(
     y: np.ndarray, x: np.ndarray, sigma: float, lattice: Lattice
 ) -> tuple[np.ndarray, float]:
-    density = 1 / (2 * np.pi * sigma**2) ** (lattice.axes / 2)
-    return np.exp(-(y**2 + x**2) / (2 * sigma**2)), density
+    density = 1 / (np.sqrt(2 * np.pi) * sigma) ** lattice.axes
+    return np.exp(-((y / sigma) ** 2 + (x / sigma) ** 2) / 2), float(density)
 
 
 def _radius_in_sites(radius: float, lattice: Lattice) -> int:
@@ -416,5 +314,6 @@ def _radius_in_sites(radius: float, lattice: Lattice) -> int:
 def _square(radius: int, lattice: Lattice) -> np.ndarray:
     """All offsets within +- radius along the axes that have more than one site."""
     ry, rx = (radius if n > 1 else 0 for n in lattice.shape)
+    _check_size((ry, rx), lattice)  # before memory is taken for it
     y, x = np.mgrid[-ry : ry + 1, -rx : rx + 1]
     return np.stack([y.ravel(), x.ravel()], axis=1)

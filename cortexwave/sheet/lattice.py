@@ -56,8 +56,15 @@ class Lattice:
                 f"shape of a lattice is {self.shape!r}; it is (ny, nx), whole numbers "
                 "from 1 on; a ring or line is (1, n)"
             )
-        if not self.spacing > 0:
-            raise InputError(f"spacing of a lattice is {self.spacing} mm, not positive")
+        if not 0 < self.spacing < np.inf:
+            raise InputError(
+                f"spacing of a lattice is {self.spacing} mm, not positive and finite"
+            )
+        if len(self.boundary) != 2 or isinstance(self.boundary, str):
+            raise InputError(
+                f"boundary of a lattice is {self.boundary!r}; it is one for y and one "
+                f"for x, each of {get_args(Boundary)}"
+            )
         for boundary in self.boundary:
             if boundary not in get_args(Boundary):
                 raise InputError(
@@ -112,4 +119,5 @@ class Lattice:
                 length = self.shape[axis] * self.spacing
                 distance = (distance + length / 2) % length - length / 2
             away.append(distance)
-        return np.broadcast_arrays(away[0][:, None], away[1][None, :])
+        dy, dx = np.broadcast_arrays(away[0][:, None], away[1][None, :])
+        return dy, dx

@@ -16,7 +16,7 @@ from cortexwave.provenance import sha256_of_file
 from cortexwave.sheet.arrays import located, open_array, read_array
 from cortexwave.sheet.drive import Source, Streamed
 from cortexwave.sheet.lattice import Lattice
-from cortexwave.sheet.stimuli import Setting, _Base, _Flashed
+from cortexwave.sheet.stimuli import Setting, _Base, _Flashed, warn_if_off
 from cortexwave.units import Duration, Frequency, Length, Position
 
 
@@ -61,6 +61,8 @@ class Picture(Document):
                     f"{file}: no image {self.index} in an array of shape {opened.shape}"
                 )
             values = np.asarray(opened[self.index], dtype=np.float64)
+            if not np.isfinite(values).all():
+                raise InputError(f"{file}: image {self.index} has values not finite")
         if values.ndim != 2 or min(values.shape) < 1:
             raise InputError(f"{file}: its shape is {values.shape}; an image is (y, x)")
         return values
@@ -94,10 +96,17 @@ class Images(_Flashed):
         y = lattice.y.mean() if self.y is None else self.y
         x = lattice.x.mean() if self.x is None else self.x
         pattern = setting.pattern(
-            (setting.name, picture),
+            (picture, float(y), float(x)),
             lambda: (
                 self.strength(setting)
-                * placed(picture.values(setting.folder), lattice, y, x, self.width)
+                * placed(
+                    picture.values(setting.folder),
+                    lattice,
+                    y,
+                    x,
+                    self.width,
+                    name=setting.name,
+                )
             ),
         )
         row = setting.event(self.kind, onset, self.duration,
@@ -120,7 +129,9 @@ class Movie(_Base):
     def sources(self, setting: Setting, draw: np.random.Generator) -> list[Source]:
         """What it puts on the sheet in one trial."""
         file = located(self.path, setting.folder)
-        frames, lattice = open_array(file, self.dataset), setting.lattice
+        # opened once for all trials: a process may hold only so many open files
+        frames = setting.pattern("movie", lambda: open_array(file, self.dataset))
+        lattice = setting.lattice
         if frames.shape[1:] not in (lattice.shape, lattice.field_shape):
             raise InputError(
                 f"{file}: its shape is {frames.shape}; a movie for this sheet is "
@@ -149,13 +160,18 @@ class Movie(_Base):
 
 
 def placed(
-    image: np.ndarray, lattice: Lattice, y: float, x: float, width: float
+    image: np.ndarray, lattice: Lattice, y: float, x: float, width: float, *, name: str
 ) -> np.ndarray:
     """An image of `width` mm centred at (y, x) on the sheet, (y, x); 0 around it.
 
     Pixels are square and meet at their edges; sites between pixel centres are
-    interpolated linearly.
+    interpolated linearly. Warns if it lies on no site.
     """
+    if width < lattice.spacing:
+        raise InputError(
+            f"the images of '{name}' are {width:g} mm wide, less than one site "
+            f"({lattice.spacing:g} mm)"
+        )
     pixel = width / image.shape[1]
     dy, dx = lattice.displacements(y, x)
     row = dy / pixel + (image.shape[0] - 1) / 2
@@ -165,6 +181,7 @@ def placed(
         (row >= -0.5) & (row <= image.shape[0] - 0.5)
         & (column >= -0.5) & (column <= image.shape[1] - 0.5)
     )  # fmt: skip
+    warn_if_off(name, lattice, y, x, nothing=not inside.any())
     return np.where(inside, values, 0.0)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,22 +12,23 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from cortexwave.errors import Fault, InputError
+from cortexwave.errors import Fault, InputError, UnitError
 from cortexwave.sheet.drive import Drive, Source
 from cortexwave.sheet.lattice import Lattice
 from cortexwave.sheet.pictures import Images, Movie
 from cortexwave.sheet.stimuli import (
     Flashes,
-    Grating,
-    MovingBar,
     PairedPulse,
-    PlaneDrive,
     Pulse,
     PulseTrain,
     Setting,
-    WhiteNoise,
 )
 from cortexwave.sheet.trials import Plan, Trials, plans
+from cortexwave.sheet.wide_stimuli import Grating, MovingBar, PlaneDrive, WhiteNoise
+from cortexwave.units import quantity
+
+MOST_SOURCES = 2_000_000
+LARGEST_DRAWN = 2**30  # bytes of white noise in all trials
 
 Stimulus = Annotated[
     Pulse
@@ -64,7 +67,8 @@ def render_drive(
     faults: list[Fault] = []
     by_trial: list[list[Source]] = [[] for _ in order]
     drawn: list[np.ndarray] = []
-    patterns: dict[Any, np.ndarray] = {}
+    patterns: dict[Any, Any] = {}
+    count = 0
     for number, stimulus in enumerate(stimuli):
         into = stimulus.into or next(iter(inputs), "")
         place = f"stimuli.{number}"
@@ -74,22 +78,43 @@ def render_drive(
                 Fault(f"{place}.into", f"the model has no input '{into}', but {known}")
             )
             continue
+        try:
+            quantity(stimulus.amplitude, inputs[into])
+        except UnitError as error:
+            faults.append(Fault(f"{place}.amplitude", str(error)))
+            continue
         name = stimulus.name or f"{stimulus.kind}_{number}"
+        late: list[bool] = []
         try:
             for plan in order:
                 setting = Setting(
-                    lattice, dt, steps, into, inputs[into], name, plan.trial,
+                    lattice, dt, steps, into, inputs[into], name, number, plan.trial,
                     _first_step(trials, plan, steps), plan.jitter, folder, patterns,
                 )  # fmt: skip
                 values = _drawn(stimulus, setting, seed, plan, number)
                 if values is not None:
                     drawn.append(values)
+                    _check_drawn(values, trials)
                 if plan.catch or stimulus.condition not in (None, plan.condition):
                     continue
                 draw = np.random.default_rng([seed, plan.trial, number])
-                by_trial[plan.trial] += stimulus.sources(setting, draw)
+                made = stimulus.sources(setting, draw)
+                late.append(all(source.first >= setting.end for source in made))
+                by_trial[plan.trial] += _within(made, setting)
+                count += len(made)
+                if count > MOST_SOURCES:
+                    raise InputError(
+                        f"more than {MOST_SOURCES:,} stimuli in all trials; take "
+                        "fewer trials or fewer flashes"
+                    )
         except InputError as error:
             faults.append(Fault(place, str(error)))
+        if late and all(late):
+            warnings.warn(
+                f"stimulus '{name}' begins at {1e3 * stimulus.onset:g} ms, after the "
+                f"end of the trial of {1e3 * steps * dt:g} ms: never shown",
+                stacklevel=2,
+            )
     noisy = [s for s in stimuli if isinstance(s, WhiteNoise)]
     if len(noisy) > 1:
         faults.append(Fault("stimuli", (
@@ -104,6 +129,31 @@ def render_drive(
     if trials.mode == "continuous":
         by_trial = [[source for sources in by_trial for source in sources]]
     return Drive(by_trial, rows, kept), []
+
+
+def _within(sources: Sequence[Source], setting: Setting) -> list[Source]:
+    """The sources as far as they lie in their trial, with events that say so.
+
+    The trials of a continuous run do not reach into one another.
+    """
+    kept: list[Any] = [source for source in sources if source.first < setting.end]
+    for place, source in enumerate(kept):
+        if source.last > setting.end:
+            event = source.event
+            if event is not None:
+                rest = setting.end * setting.dt - event["onset"]
+                event = {**event, "duration": min(event["duration"], rest)}
+            kept[place] = replace(source, last=setting.end, event=event)
+    return kept
+
+
+def _check_drawn(values: np.ndarray, trials: Trials) -> None:
+    if values.nbytes * trials.count > LARGEST_DRAWN:
+        raise InputError(
+            f"white noise of {values.shape[0]} values for each of {values.shape[1]} "
+            f"patches in {trials.count} trials takes more than 1 GiB; lengthen the "
+            "clock, or take fewer patches or trials"
+        )
 
 
 def _first_step(trials: Trials, plan: Plan, steps: int) -> int:
@@ -136,7 +186,8 @@ def _drive_table(
     for trial, values in enumerate(drawn):
         table[trial, : len(values)] = values
     tick = stimulus.clock_steps(dt) * dt
-    clock = stimulus.onset + tick * np.arange(longest)
+    first = np.floor(stimulus.onset / dt + 0.5) * dt  # the step it is rounded to
+    clock = first + tick * np.arange(longest)
     if trials.mode == "continuous":
         starts = dt * steps * np.arange(len(drawn))
         clock = (starts[:, None] + clock).ravel()

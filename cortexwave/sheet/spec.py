@@ -5,13 +5,15 @@ Text, because text is what Brian2 compiles, and NumPy and torch can evaluate.
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from cortexwave.documents import Document
-from cortexwave.errors import ModelError
+from cortexwave.errors import InputError, ModelError, UnitError
 from cortexwave.sheet.expressions import FUNCTIONS, check_expression, names_in
+from cortexwave.units import base_unit, quantity
 
 Scheme = Literal["euler", "semi_implicit"]
 
@@ -28,15 +30,16 @@ _NUMBER_AND_UNIT = re.compile(r"\s*[+-]?[\d.]+(?:[eE][+-]?\d+)?\s*(.*)")
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: its default as text with a unit, and what it means."""
+    """A parameter: its default as text with a unit, what it means, and its sign."""
 
     default: str
     meaning: str
+    positive: bool = False  # 0 and below cannot be meant, as of a time constant
 
     @property
     def unit(self) -> str:
         """The unit of the default; "1" where it has none."""
-        match = _NUMBER_AND_UNIT.fullmatch(self.default)
+        match = _NUMBER_AND_UNIT.fullmatch(str(self.default))
         if match is None:
             raise ModelError(f"'{self.default}' is not a quantity")
         return match[1].strip() or "1"
@@ -106,7 +109,9 @@ class ModelSpec:
 
     def check(self) -> None:
         """Raise `ModelError` naming everything that breaks the rules of models."""
-        faults = [*self._name_faults(), *self._expression_faults()]
+        faults = self._name_faults()
+        if not faults:
+            faults = [*self._unit_faults(), *self._expression_faults()]
         if not faults and self.scheme == "semi_implicit":
             faults = self._order_faults()
         if faults:
@@ -114,12 +119,12 @@ class ModelSpec:
 
     def _name_faults(self) -> list[str]:
         faults = []
-        groups = [self.rates, self.params, self.couplings, self.drives, self.functions]
-        names = [name for group in groups for name in group]
+        names = [*self.rates, *self.params, *self.couplings, *self.drives,
+                 *self.functions]  # fmt: skip
         for name in names:
-            if not name.isidentifier() or name.startswith("_"):
+            if not str(name).isidentifier() or str(name).startswith("_"):
                 faults.append(f"'{name}' is not a name")
-            if name in _RESERVED:
+            if name in _RESERVED or keyword.iskeyword(str(name)):
                 faults.append(f"the name '{name}' is taken")
             if names.count(name) > 1:
                 faults.append(f"the name '{name}' stands for two things")
@@ -127,7 +132,19 @@ class ModelSpec:
             faults.append(f"states without a unit: {', '.join(sorted(missing))}")
         if self.observable not in self.rates:
             faults.append(f"observable '{self.observable}' is not a state")
+        for name in (*self.rates, *self.couplings):
+            # in a recording these begin the names of tables
+            if str(name).startswith(("event_", "drive_", "rendered_")):
+                faults.append(f"names such as '{name}' are taken by tables")
+        if self.scheme not in get_args(Scheme):
+            known = ", ".join(get_args(Scheme))
+            faults.append(f"scheme '{self.scheme}' is not one of {known}")
+        for name, coupling in self.couplings.items():
+            if not isinstance(coupling.kernel, Document):
+                faults.append(f"the kernel of '{name}' is {coupling.kernel!r}")
         for name, options in self.functions.items():
+            if not options:
+                faults.append(f"'{name}' may stand for no function")
             for option in options:
                 if option not in FUNCTIONS:
                     faults.append(f"'{option}' for {name} is not a listed function")
@@ -135,6 +152,28 @@ class ModelSpec:
             if name not in self.rates:
                 faults.append(f"initial value of '{name}', which is not a state")
         return list(dict.fromkeys(faults))
+
+    def _unit_faults(self) -> list[str]:
+        """Units that cannot be read, and defaults that are not in theirs."""
+        units = {**self.units, **self.drives}
+        units |= {name: coupling.unit for name, coupling in self.couplings.items()}
+        faults = []
+        for name, unit in units.items():
+            try:
+                base_unit(unit)
+            except UnitError as error:
+                faults.append(f"unit of '{name}': {error}")
+        for name, param in self.params.items():
+            try:
+                quantity(param.default, param.unit)
+            except InputError as error:
+                faults.append(f"default of '{name}': {error}")
+        for name, value in self.initial.items():
+            try:
+                quantity(value, self.units[name])
+            except UnitError as error:
+                faults.append(f"initial value of '{name}': {error}")
+        return faults
 
     def _expression_faults(self) -> list[str]:
         values = {*self.rates, *self.params, *SHEET_NAMES}

@@ -23,7 +23,7 @@ class Trials(Document):
     by a time drawn from [0, jitter). `catch`: fraction of trials that show nothing.
     """
 
-    count: int = Field(default=1, ge=1, le=1_000_000)
+    count: int = Field(default=1, ge=1, le=100_000)
     mode: Literal["independent", "continuous"] = "independent"
     order: Literal["as_listed", "shuffled"] = "as_listed"
     jitter: quantity_field("ms", least=0.0) = 0.0  # type: ignore[valid-type]
