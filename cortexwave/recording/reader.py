@@ -17,7 +17,6 @@ from cortexwave.schema import (
     EVENT_COLUMNS,
     RECORDING,
     events_table,
-    field_names,
     validate,
     with_tables,
 )
@@ -112,8 +111,7 @@ def promised(file: h5py.File) -> int:
 
 def _cut(fields: xr.Dataset, valid: int) -> xr.Dataset:
     """Fields up to the last frame that was promised (frames count trial by trial)."""
-    names = field_names(fields)
-    trials = fields.sizes.get("trial", 1) if "trial" in fields[names[0]].dims else 1
+    trials = fields.sizes.get("trial", 1)
     frames = fields.sizes["time"]
     if valid >= trials * frames:
         return fields
