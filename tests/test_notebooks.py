@@ -24,6 +24,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     monkeypatch.setitem(os.environ, "CORTEXWAVE_SMALL", "1")
+    monkeypatch.setitem(os.environ, "PYTHONPATH", str(NOTEBOOKS[0].parent.parent))
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}

@@ -35,7 +35,8 @@ model:
   name: leaky_rate
   parameters: {tau: 10 ms}
   couplings: {lateral: {kernel: {kind: gaussian, sigma: 0.1 mm, radius: 0.3 mm,
-                                 normalise: sum, strength: 0.9}, delay: {speed: 50 mm/s}}}
+                                 normalise: sum, strength: 0.9},
+                        delay: {speed: 50 mm/s}}}
   initial: {h: {kind: bump, top: 1, y: 0.5 mm, x: 1 mm, sigma: 0.2 mm}}
   noise: {h: 0.1 s**-0.5}
 stimuli:
@@ -102,7 +103,8 @@ def test_every_file_says_where_it_comes_from(protocol, tmp_path):
     path = cw.run(protocol, tmp_path / "run.h5", backend="torch")
     with h5py.File(path) as file:
         for name in ("cortexwave_version", "run_id", "created", "versions", "seed",
-                     "backend", "device", "dtype", "protocol_sha256", "complete"):  # fmt: skip
+                     "backend", "device", "dtype", "protocol_sha256",
+                     "complete"):  # fmt: skip
             assert name in file.attrs, name
         assert file["protocol"].asstr()[()] == TEXT
         assert '"tau": 0.01' in file["protocol_resolved"].asstr()[()]

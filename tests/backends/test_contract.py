@@ -66,7 +66,9 @@ def test_models_agree_on_every_boundary(make_problem, frames, engine, name, side
 
 @pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize("engine", ENGINES)
-def test_models_agree_with_delays_noise_and_features(make_problem, frames, engine, name):
+def test_models_agree_with_delays_noise_and_features(
+    make_problem, frames, engine, name
+):
     # a delayed Laplacian has growing modes: it is delayed by 0 only at its centre
     delay = None if name == "damped_wave" else Delay(speed=60.0)
     noise = {state: 0.1 for state in model(name).states}
@@ -81,7 +83,9 @@ def test_models_agree_with_delays_noise_and_features(make_problem, frames, engin
 @pytest.mark.parametrize("name", model_names())
 @pytest.mark.parametrize("engine", ENGINES)
 def test_models_agree_on_a_ring(make_problem, frames, engine, name):
-    problem = make_problem(name, shape=(1, 37), dt=_stable_dt(name), steps=200, every=10)
+    problem = make_problem(
+        name, shape=(1, 37), dt=_stable_dt(name), steps=200, every=10
+    )
     _agree(problem, engine, frames)
 
 
@@ -112,7 +116,8 @@ def test_gains_and_parameter_fields_agree(make_problem, frames, engine, delay):
         "leaky_rate", shape=shape[1:], boundary=("reflecting", "periodic"), features=2,
         steps=80, parameters={"tau": tau, "bias": draw.normal(0, 0.1, shape)},
         kernels={"lateral": Gaussian(sigma=0.15, radius=0.4, normalise="sum")},
-        gains={"lateral": (before, after)}, delay=delay, noise={"h": draw.random(shape)},
+        gains={"lateral": (before, after)}, delay=delay,
+        noise={"h": draw.random(shape)},
     )  # fmt: skip
     _agree(problem, engine, frames)
 
@@ -144,7 +149,9 @@ def test_trials_are_independent_and_agree(make_problem, frames, engine):
 
 @pytest.mark.parametrize("name", ["leaky_rate", "wilson_cowan", "kuramoto"])
 def test_torch_in_float32_agrees_to_its_precision(make_problem, frames, name):
-    kernels = {"lateral": Gaussian(sigma=0.15, radius=0.4, normalise="sum", strength=0.9)}
+    kernels = {
+        "lateral": Gaussian(sigma=0.15, radius=0.4, normalise="sum", strength=0.9)
+    }
     problem = make_problem(
         name, shape=(12, 12), dt=1e-3, steps=1000, every=50, kernels=kernels,
         parameters={"omega": 0.0} if name == "kuramoto" else {"w_ee": 4.0, "w_ei": 2.0}
@@ -214,7 +221,11 @@ def test_translating_the_start_translates_the_field(make_problem, frames, engine
 
 def test_reflecting_the_start_reflects_the_field(make_problem, frames, engine):
     problem = make_problem(
-        "wilson_cowan", shape=(14, 18), boundary=("open", "reflecting"), steps=40, dt=1e-3
+        "wilson_cowan",
+        shape=(14, 18),
+        boundary=("open", "reflecting"),
+        steps=40,
+        dt=1e-3,
     )
     mirrored = replace(problem, initial={
         name: value[..., ::-1].copy() for name, value in problem.initial.items()
@@ -234,15 +245,24 @@ def test_a_delay_of_zero_is_no_delay(make_problem, frames, engine):
 
 @pytest.mark.parametrize(
     "name, order",
-    [("leaky_rate", 1.0), ("wilson_cowan", 1.0), ("kuramoto", 1.0), ("damped_wave", 2.0)],
+    [
+        ("leaky_rate", 1.0),
+        ("wilson_cowan", 1.0),
+        ("kuramoto", 1.0),
+        ("damped_wave", 2.0),
+    ],
 )
 def test_halving_dt_shows_the_stated_order(make_problem, frames, name, order):
     # Euler converges at first, leapfrog at second order: Richardson's ratio of
     # differences between three resolutions is 2^order.
     shape, duration = (1, 24), 0.024
     x = 2 * np.pi * np.arange(24) / 24
-    smooth = {state: (0.5 + 0.3 * np.cos(x))[None, None] for state in model(name).states}
-    kernels = {"lateral": Gaussian(sigma=0.2, radius=0.5, normalise="sum", strength=0.5)}
+    smooth = {
+        state: (0.5 + 0.3 * np.cos(x))[None, None] for state in model(name).states
+    }
+    kernels = {
+        "lateral": Gaussian(sigma=0.2, radius=0.5, normalise="sum", strength=0.5)
+    }
     last = []
     for refine in (1, 2, 4):
         dt = (2e-4 if name == "damped_wave" else 1e-3) / refine
