@@ -37,7 +37,7 @@ Settings = Annotated[
 
 def main() -> None:
     """Entry point: runs a command and turns errors into messages and exit codes."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.showwarning = _show_warning
     try:
         code = app(standalone_mode=False)  # typer returns what Exit was raised with
         sys.exit(code if isinstance(code, int) else 0)

@@ -20,17 +20,14 @@ import xarray as xr
 from cortexwave.backends import backend as backend_module
 from cortexwave.backends.problem import Block, Problem, State
 from cortexwave.errors import InputError, Interrupted, NotFiniteError, RecordingError
+from cortexwave.labels import attributes, labelled
 from cortexwave.preparation import layout_of, prepare
 from cortexwave.protocol.document import Protocol
 from cortexwave.protocol.loading import parse_protocol
-from cortexwave.provenance import attributes as provenance
 from cortexwave.provenance import sha256_of
 from cortexwave.recording.checkpoint import load_checkpoint, save_checkpoint
-from cortexwave.recording.layout import RecordingLayout
 from cortexwave.recording.reader import open_recording, read_protocol
 from cortexwave.recording.writer import RecordingWriter
-from cortexwave.schema import DIRECTION_CONVENTION, SCHEMA_VERSION, with_tables
-from cortexwave.sheet.pictures import Movie
 
 CHECKPOINT_EVERY = 2.0  # s between checkpoints, at least
 LARGEST_IN_MEMORY = 8 * 2**30  # bytes that `simulate` may return
@@ -71,7 +68,7 @@ def simulate(
         for name, frames in _stored(problem, block.frames).items():
             last = block.first + len(frames)
             values[name][block.trial, block.first : last] = frames
-    return _labelled(values, layout, _attributes(protocol, problem, backend, device),
+    return labelled(values, layout, attributes(protocol, problem, backend, device),
                      problem)  # fmt: skip
 
 
@@ -100,7 +97,7 @@ def running(
     blocks = engine(problem, None, place)  # may refuse: before there is a file
     writer = RecordingWriter(
         path, layout_of(problem, protocol),
-        attributes=_attributes(protocol, problem, backend, device),
+        attributes=attributes(protocol, problem, backend, device),
         protocol=protocol.text, protocol_resolved=protocol.resolved(),
         events=problem.drive.events(), drive=problem.drive.drawn, overwrite=overwrite,
     )  # fmt: skip
@@ -238,7 +235,8 @@ def _first_not_finite(
 ) -> tuple[int, str] | None:
     """How many frames are finite throughout, and what is wrong with the next."""
     count = min(len(values) for values in block.frames.values())
-    first, place, name = count, (), ""
+    first, name = count, ""
+    place: tuple[int, ...] = ()
     for field, values in block.frames.items():
         # extremes first: they need no copy of the block; NaN makes both NaN
         if not (values.min() >= -largest and values.max() <= largest):
@@ -311,64 +309,3 @@ def _load_state(part: Path, problem: Problem, digest: str) -> State | None:
     return State(
         int(attrs["trial"]), int(attrs["step"]), groups["states"], groups["past"]
     )
-
-
-def _attributes(
-    protocol: Protocol, problem: Problem, backend: str | None, device: str | None
-) -> dict[str, str | int | float]:
-    """Root attributes of the recording of a run."""
-    rounding = max(
-        (lateral.taps.rounding for lateral in problem.couplings), default=0.0
-    )
-    attrs: dict[str, str | int | float] = {
-        "title": protocol.title,
-        "origin": "model",
-        "model": problem.spec.name,
-        "paper": problem.spec.paper,
-        "backend": backend or protocol.run.backend,
-        "device": device or protocol.run.device,
-        "dtype": problem.dtype,
-        "seed": problem.seed,
-        "noise": protocol.run.noise,
-        "dt": problem.dt,
-        "delay_rounding": rounding,
-        "schema_version": SCHEMA_VERSION,
-        "direction_convention": DIRECTION_CONVENTION,
-        "protocol_file": str(Path(protocol.source.file).absolute()),
-        "protocol_sha256": sha256_of(protocol.text),
-        **provenance(),
-    }
-    for number, stimulus in enumerate(protocol.stimuli):
-        if isinstance(stimulus, Movie):
-            for key, value in stimulus.provenance(protocol.folder).items():
-                attrs[f"stimuli_{number}_{key}"] = value
-    return attrs
-
-
-def _labelled(
-    values: Mapping[str, np.ndarray], layout: RecordingLayout,
-    attrs: Mapping[str, Any], problem: Problem,
-) -> xr.Dataset:  # fmt: skip
-    """Arrays (trial, time, feature, y, x) as a recording."""
-    dims = ["trial", "time", "feature", "y", "x"]
-    kept = list(layout.dims)
-    single = [dim for dim in dims if dim not in kept]
-    axes = tuple(dims.index(dim) for dim in single)
-    variables = {
-        name: (kept, array.squeeze(axes),
-               {"units": layout.fields[name].units,
-                "long_name": layout.fields[name].long_name})
-        for name, array in values.items()
-    }  # fmt: skip
-    coords: dict[str, Any] = {
-        "time": ("time", layout.interval * np.arange(layout.frames), {"units": "s"}),
-        "y": ("y", layout.y, {"units": "mm"}),
-        "x": ("x", layout.x, {"units": "mm"}),
-    }
-    if "trial" in kept:
-        coords["trial"] = ("trial", np.arange(problem.trials), {"units": "1"})
-    if "feature" in kept:
-        coords["feature"] = ("feature", np.arange(layout.features), {"units": "1"})
-    complete = {"complete": 1, "n_valid": problem.frames * problem.trials}
-    fields = xr.Dataset(variables, coords, {**attrs, **complete})
-    return with_tables(fields, problem.drive.events(), problem.drive.drawn)

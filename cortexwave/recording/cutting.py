@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -62,13 +63,13 @@ def epochs(
         pieces.append(piece.drop_vars("time"))
     cut = xr.concat(pieces, dim="trial")
     offset = np.ceil(before / interval - 1e-6) + np.arange(length)
-    cut = cut.assign_coords(
-        time=("time", interval * offset, {"units": "s"}),
-        trial=("trial", np.arange(len(pieces)), {"units": "1"}),
-        **{
-            f"{EVENT_PREFIX}{name}": ("trial", kept[name].values, kept[name].attrs)
-            for name in kept.data_vars
-        },
-    )
+    coords: dict[str, Any] = {
+        "time": ("time", interval * offset, {"units": "s"}),
+        "trial": ("trial", np.arange(len(pieces)), {"units": "1"}),
+    }
+    for name in kept.data_vars:
+        column = kept[name]
+        coords[f"{EVENT_PREFIX}{name}"] = ("trial", column.values, column.attrs)
+    cut = cut.assign_coords(coords)
     cut.attrs = dict(recording.attrs)
     return cut
