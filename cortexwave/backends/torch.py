@@ -169,13 +169,14 @@ class _Sheet:
 
     def state(self) -> State:
         states = {
-            name: self.host(self.value(name)) for name in self.problem.spec.states
+            name: self.host(self.value(name)).copy()
+            for name in self.problem.spec.states
         }
         shape, past = self.problem.lattice.field_shape, {}
         for group, summed in zip(self.plan.groups, self.sums, strict=True):
             kept = self.host(summed.past())  # (age, coupling, site)
             for place, name in enumerate(group.names):
-                past[name] = kept[:, place].reshape(len(kept), *shape)
+                past[name] = kept[:, place].reshape(len(kept), *shape).copy()
         past |= {name: past[first] for name, first in self.plan.same.items()}
         return State(self.trial, self.step, states, past)
 
@@ -216,7 +217,7 @@ class _Sheet:
         else:
             host = noise_of(self.problem, self.trial, self.step)
             normals = {name: torch.from_numpy(draw).reshape(-1)
-                       .to(self.device, self.dtype)
+                       .to(self.dtype).to(self.device)
                        for name, draw in host.items()}  # fmt: skip
         for name, normal in normals.items():
             self.rows[self.plan.row[name]].addcmul_(normal, self.noise[name])
@@ -231,7 +232,7 @@ class _Sheet:
         return self.zeros(frames, *self.problem.lattice.field_shape)
 
     def host(self, buffer: torch.Tensor) -> np.ndarray:
-        return buffer.to("cpu", copy=True).numpy()
+        return buffer.cpu().numpy()
 
     def _tasks(self, operations: Sequence[Operation]) -> Iterator[Task]:
         """What to call for each operation of a plan, in order."""
