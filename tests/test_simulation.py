@@ -366,3 +366,17 @@ def test_faults_of_the_whole_come_all_at_once_with_their_lines(protocol):
     assert {"run.duration", "record.variables.1", "stimuli.0.into",
             "model.couplings.lateral"} <= set(places)  # fmt: skip
     assert all(fault.line for fault in caught.value.faults)
+
+
+def test_white_noise_at_places_drives_them_and_nothing_else(engine):
+    protocol = cw.load_protocol(ROOT / "protocols" / "white_noise.yaml")
+    short = protocol.with_changes(
+        {"run.duration": "200 ms", "record.variables": ["h", "drive"]}
+    )
+    recording = cw.simulate(short, backend=engine)
+    drawn = cw.drive(recording)
+    patch = drawn["patch"].values
+    assert patch[0, 0] == 0 and (patch[0, 1:] == -1).all()
+    assert (recording.rendered_drive[:, 0, 1:] == 0).all()
+    expected = np.repeat(0.5 * drawn["values"].values[0, :, 0], 4)  # a frame per 5 ms
+    assert np.allclose(recording.rendered_drive[:40, 0, 0], expected)

@@ -6,11 +6,12 @@ import warnings
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from cortexwave.errors import InputError
 from cortexwave.sheet.drive import Shown, Source, Streamed
 from cortexwave.sheet.lattice import Lattice
-from cortexwave.sheet.stimuli import Setting, _Base
+from cortexwave.sheet.stimuli import Place, Setting, _Base
 from cortexwave.units import Angle, Duration, Frequency, Length, Position, Speed
 
 
@@ -92,8 +93,8 @@ class PlaneDrive(_Base):
 class WhiteNoise(_Base):
     """A new independent value every `clock` for each patch of the sheet.
 
-    `patches`: "whole" (one), "sites" (each its own) or [rows, columns] of a tiling.
-    Binary values are +-amplitude, Gaussian ones have it as standard deviation. The
+    `patches`: "whole" (one), "sites" (each its own) or [rows, columns] of a tiling; or
+    `places`: a patch for each place, and no drive elsewhere (patch -1). Binary values are +-amplitude, Gaussian ones have it as standard deviation. The
     values drawn are kept in the recording's drive table.
     """
 
@@ -102,10 +103,16 @@ class WhiteNoise(_Base):
     duration: Duration | None = None
     distribution: Literal["binary", "gaussian"] = "binary"
     patches: Literal["whole", "sites"] | tuple[int, int] = "whole"
+    places: list[Place] | None = Field(default=None, min_length=1)
 
     def patch_map(self, lattice: Lattice) -> np.ndarray:
-        """Number of the patch of each site, (y, x)."""
+        """Number of the patch of each site, (y, x); -1 where there is no drive."""
         ny, nx = lattice.shape
+        if self.places is not None:
+            patch = np.full(lattice.shape, -1)
+            for number, place in enumerate(self.places):
+                patch[place.pattern(lattice, self.name or self.kind) >= 0.5] = number
+            return patch
         rows, columns = (
             (1, 1) if self.patches == "whole"
             else (ny, nx) if self.patches == "sites" else self.patches
@@ -132,10 +139,10 @@ class WhiteNoise(_Base):
         """Values of one trial before scaling, (clock, patch)."""
         first, last = self._span(setting)
         every = self.clock_steps(setting.dt)
-        shape = (
-            -(-(last - first) // every),
-            int(self.patch_map(setting.lattice).max()) + 1,
-        )
+        count = int(self.patch_map(setting.lattice).max()) + 1
+        if self.places is not None:
+            count = len(self.places)
+        shape = (-(-(last - first) // every), count)
         if np.prod(shape, dtype=float) * 8 > 2**30:
             raise InputError(
                 f"white noise of {shape[0]} values for each of {shape[1]} patches "
@@ -150,6 +157,7 @@ class WhiteNoise(_Base):
         values, patch = self.drawn(setting, draw), self.patch_map(setting.lattice)
         if not len(values):
             return []
+        values = np.pad(values, ((0, 0), (0, 1)))  # patch -1 reads the 0 at the end
         every, strength = self.clock_steps(setting.dt), self.strength(setting)
         first, last = self._span(setting)
         row = setting.event(self.kind, self.onset, (last - first) * setting.dt)
