@@ -378,5 +378,5 @@ def test_white_noise_at_places_drives_them_and_nothing_else(engine):
     patch = drawn["patch"].values
     assert patch[0, 0] == 0 and (patch[0, 1:] == -1).all()
     assert (recording.rendered_drive[:, 0, 1:] == 0).all()
-    expected = np.repeat(0.5 * drawn["values"].values[0, :, 0], 4)  # a frame per 5 ms
-    assert np.allclose(recording.rendered_drive[:40, 0, 0], expected)
+    expected = np.repeat(0.5 * drawn["values"].values[0, :, 0], 5)  # a frame per 4 ms
+    assert np.allclose(recording.rendered_drive[:50, 0, 0], expected)

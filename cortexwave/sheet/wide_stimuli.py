@@ -94,8 +94,9 @@ class WhiteNoise(_Base):
     """A new independent value every `clock` for each patch of the sheet.
 
     `patches`: "whole" (one), "sites" (each its own) or [rows, columns] of a tiling; or
-    `places`: a patch for each place, and no drive elsewhere (patch -1). Binary values are +-amplitude, Gaussian ones have it as standard deviation. The
-    values drawn are kept in the recording's drive table.
+    `places`: a patch for each place, and no drive elsewhere (patch -1). Binary
+    values are +-amplitude, Gaussian ones have it as standard deviation. The values
+    drawn are kept in the recording's drive table.
     """
 
     kind: Literal["white_noise"] = "white_noise"
