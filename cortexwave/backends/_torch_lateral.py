@@ -229,6 +229,8 @@ class _Spectral(LateralSum):
         self.spectra = _Ring(self.depth + 1, spectrum)
         places = (np.arange(self.depth + 1)[:, None] + delays) % (self.depth + 1)
         self.places = torch.tensor(places, device=read.device)  # (now, delay)
+        # Kept, as memory of this size is slow to ask for in every step.
+        self.chosen = spectrum.new_zeros(len(delays), *spectrum.shape)
         if self.depth:
             self.tasks.append(partial(self.ring.write, read))
         self.tasks.append(self._sum)
@@ -247,8 +249,9 @@ class _Spectral(LateralSum):
         spectra = self._spectrum(self.read)[None]  # (delay, in, ky, kx)
         if self.depth:
             self.spectra.write(spectra[0])
-            chosen = self.places[self.spectra.now]
-            spectra = self.spectra.frames.index_select(0, chosen)
+            spectra = torch.index_select(
+                self.spectra.frames, 0, self.places[self.spectra.now], out=self.chosen
+            )
         if self.taps.mixing:
             total = torch.einsum("doiyx,diyx->oyx", self.kernel, spectra)
         else:
