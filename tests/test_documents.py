@@ -35,7 +35,9 @@ def test_scalars_are_those_of_yaml_1_2():
 
 
 def test_each_value_knows_the_line_of_its_key():
-    source = parse_document("a: 1\nb:\n  c: 2\n  d:\n    - x\n    - {e: 3,\n       f: 4}")
+    source = parse_document(
+        "a: 1\nb:\n  c: 2\n  d:\n    - x\n    - {e: 3,\n       f: 4}"
+    )
     lines = {("a",): 1, ("b",): 2, ("b", "c"): 3, ("b", "d"): 4, ("b", "d", 0): 5,
              ("b", "d", 1, "e"): 6, ("b", "d", 1, "f"): 7}  # fmt: skip
     assert {path: source.line(path) for path in lines} == lines
@@ -74,7 +76,11 @@ def test_an_alias_is_the_value_that_its_anchor_names():
         ("%YAML 1.1\n---\na: no\n", 2, "YAML 1.2 only"),
         ("a: 1\nb: x\x07y\n", 2, "the character '\\x07' is not allowed"),
         ("a: 1\nb: !!python/object:os.system {x: 1}\n", 2, "!!python/object:os.system"),
-        ("a: !!python/object/apply:os.system ['echo']\n", 1, "tag !!python/object/appl"),
+        (
+            "a: !!python/object/apply:os.system ['echo']\n",
+            1,
+            "tag !!python/object/appl",
+        ),
         ("a: !!python/name:os.system\n", 1, "the tag !!python/name:os.system"),
         ("a: !mine [1]\n", 1, "the tag !mine is not read"),
         ("a: !!binary aGVsbG8=\n", 1, "the tag !!binary"),
@@ -158,7 +164,11 @@ def test_merges_of_merges_do_not_explode():
         ("utf16", "a: 1".encode("utf-16"), "not a text file in UTF-8"),
         ("latin", "a: é".encode("latin-1"), "not a text file in UTF-8"),
         ("empty", b"", "the file is empty"),
-        ("large", b"# " + b"x" * 10_000_000, "10,000,002 bytes; a protocol has at most"),
+        (
+            "large",
+            b"# " + b"x" * 10_000_000,
+            "10,000,002 bytes; a protocol has at most",
+        ),
     ],
 )
 def test_a_file_that_is_no_document_is_named(tmp_path, name, content, message):

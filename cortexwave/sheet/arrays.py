@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tokenize
 from pathlib import Path
 
 import h5py
@@ -51,7 +52,7 @@ def read_array(file: Path, dataset: str | None = None) -> np.ndarray:
     opened = open_array(file, dataset)
     if opened.size * opened.dtype.itemsize > LARGEST_ARRAY:
         raise InputError(f"{file}: {opened.shape} is more than 1 GiB to read at once")
-    values = np.asarray(opened[()], dtype=np.float64)
+    values = read_part(opened, (), file)
     bad = np.argwhere(~np.isfinite(values))
     if bad.size:
         place = tuple(int(i) for i in bad[0])
@@ -59,6 +60,17 @@ def read_array(file: Path, dataset: str | None = None) -> np.ndarray:
             f"{file}: {len(bad)} values are not finite, the first at {place}"
         )
     return values
+
+
+def read_part(
+    opened: np.ndarray | h5py.Dataset, where: int | tuple[()], file: Path
+) -> np.ndarray:
+    """One frame of an opened array (or, at `()`, all of it) as float64."""
+    try:
+        return np.asarray(opened[where], dtype=np.float64)
+    except (OSError, RuntimeError, KeyError) as error:
+        part = "it" if where == () else f"frame {where}"
+        raise InputError(f"{file}: {part} cannot be read: {error}") from error
 
 
 def _open_npy(file: Path) -> np.ndarray:
@@ -69,7 +81,8 @@ def _open_npy(file: Path) -> np.ndarray:
                     else np.lib.format.read_array_header_2_0)  # fmt: skip
             shape, _, dtype = read(stream)
             start = stream.tell()
-    except (ValueError, OSError, EOFError, TypeError, SyntaxError) as error:
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError,
+            tokenize.TokenError) as error:  # fmt: skip
         raise InputError(f"{file}: not a readable .npy file: {error}") from error
     if dtype.hasobject:
         raise InputError(f"{file}: it holds pickled objects, which are never loaded")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import xarray as xr
 
-from cortexwave.errors import RunError
+from cortexwave.errors import InputError, RunError
 from cortexwave.schema import events_table
 
 
@@ -76,7 +76,10 @@ class Streamed:
     def sample(self, step: int) -> np.ndarray:
         """The frame shown at a step."""
         place = self.place(step - self.first)
-        values = self.frame(place)
+        try:
+            values = self.frame(place)
+        except InputError as error:  # the file was readable when the run began
+            raise RunError(str(error)) from error
         if not np.isfinite(values).all():
             raise RunError(f"frame {place} of the stimulus for '{self.into}' holds "
                            "values that are not finite")  # fmt: skip

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from cortexwave.documents import Document
 from cortexwave.errors import InputError
 from cortexwave.provenance import sha256_of_file
-from cortexwave.sheet.arrays import located, open_array, read_array
+from cortexwave.sheet.arrays import located, open_array, read_array, read_part
 from cortexwave.sheet.drive import Source, Streamed
 from cortexwave.sheet.lattice import Lattice
 from cortexwave.sheet.stimuli import Setting, _Base, _Flashed, warn_if_off
@@ -60,7 +60,7 @@ class Picture(Document):
                 raise InputError(
                     f"{file}: no image {self.index} in an array of shape {opened.shape}"
                 )
-            values = np.asarray(opened[self.index], dtype=np.float64)
+            values = read_part(opened, self.index, file)
             if not np.isfinite(values).all():
                 raise InputError(f"{file}: image {self.index} has values not finite")
         if values.ndim != 2 or min(values.shape) < 1:
@@ -150,7 +150,7 @@ class Movie(_Base):
         row = setting.event(self.kind, self.onset, duration, item=file.name)
         return [Streamed(
             setting.into, first, last, place,
-            lambda number: strength * np.asarray(frames[number], dtype=np.float64),
+            lambda number: strength * read_part(frames, number, file),
             row,
         )]  # fmt: skip
 

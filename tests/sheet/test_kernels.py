@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from cortexwave.backends.reference import lateral_sum
 from cortexwave.backends.problem import Lateral
+from cortexwave.backends.reference import lateral_sum
 from cortexwave.errors import InputError
 from cortexwave.sheet.kernels import (
     AnisotropicGaussian,
@@ -126,7 +126,9 @@ def test_an_anisotropic_gaussian_is_longest_along_its_angle(degrees):
 def test_kernels_are_cut_to_a_square_of_the_radius():
     _, _, weights = taps_of(Box(radius=0.25, normalise="peak"), SHEET)
     assert len(weights) == 25
-    y, x, _ = taps_of(Box(radius=0.3, normalise="peak"), RING)  # 0.3 / 0.1 < 3 in binary
+    y, x, _ = taps_of(
+        Box(radius=0.3, normalise="peak"), RING
+    )  # 0.3 / 0.1 < 3 in binary
     assert len(x) == 7 and not y.any()
 
 

@@ -68,8 +68,12 @@ def test_a_stored_kernel_may_be_delayed(tmp_path):
     [
         (Delay(fixed=0.25e-3), 1e-4, "no multiple of dt = 0.1 ms; the nearest is 0.3"),
         (Delay(fixed=0.24e-3), 1e-4, "the nearest is 0.2 ms"),
-        (Delay(speed=1e6), 1e-4, "every delay over 0.707107 mm rounds to 0 steps of "
-         "0.1 ms; leave the delay out, or take a smaller dt or a speed below 14142"),
+        (
+            Delay(speed=1e6),
+            1e-4,
+            "every delay over 0.707107 mm rounds to 0 steps of "
+            "0.1 ms; leave the delay out, or take a smaller dt or a speed below 14142",
+        ),
         (Delay(speeds=[100.0, 1e7], shares=[0.5, 0.5]), 1e-4, "at 1e.07 mm/s every"),
         (Delay(speed=1e-9), 1e-4, "limit 2"),
         (Delay(speed=1e-15), 1e-15, "limit 2"),
