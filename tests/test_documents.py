@@ -181,7 +181,7 @@ def test_a_file_that_is_no_document_is_named(tmp_path, name, content, message):
 
 @pytest.mark.parametrize("path", ["/nowhere/p.yaml", "x" * 5000, "a\0b", ""])
 def test_a_file_that_cannot_be_opened_is_named(path):
-    with pytest.raises(InputError, match="cannot be read|is not the name|is a folder"):
+    with pytest.raises(InputError, match=r"cannot be read|is not the name|is a folder"):
         read_document(path)
 
 

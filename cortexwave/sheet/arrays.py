@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import struct
 import tokenize
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import h5py
 import numpy as np
@@ -21,13 +23,53 @@ _HDF5 = (".h5", ".hdf5", ".nc", ".mat")
 LARGEST_ARRAY = 2**30  # bytes that may be read at once; longer movies are streamed
 
 
+@dataclass(frozen=True)
+class NpyFile:
+    """A .npy array of which parts are read when asked for.
+
+    Not mapped into memory: the pages of a mapped movie would count as ours until
+    the system is short of them.
+    """
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    start: int
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, where: int | tuple[()]) -> np.ndarray:
+        shape = self.shape if where == () else self.shape[1:]
+        count = math.prod(shape)
+        before = 0 if where == () else int(where) * count * self.dtype.itemsize  # type: ignore[arg-type]
+        values = np.fromfile(self.file, self.dtype, count, offset=self.start + before)
+        if values.size < count:
+            raise OSError("the file has become shorter")
+        return values.reshape(shape)
+
+
+# An array in a file, not yet read.
+Opened: TypeAlias = NpyFile | np.ndarray | h5py.Dataset
+
+
 def located(path: str, folder: Path | None) -> Path:
     """The file a document means: relative paths start at the document's folder."""
     file = Path(path)
     return file if file.is_absolute() or folder is None else folder / file
 
 
-def open_array(file: Path, dataset: str | None = None) -> np.ndarray | h5py.Dataset:
+def open_array(file: Path, dataset: str | None = None) -> Opened:
     """A numeric array in a file, opened but not read; `InputError` if it cannot be."""
     try:
         there = file.is_file()
@@ -62,9 +104,7 @@ def read_array(file: Path, dataset: str | None = None) -> np.ndarray:
     return values
 
 
-def read_part(
-    opened: np.ndarray | h5py.Dataset, where: int | tuple[()], file: Path
-) -> np.ndarray:
+def read_part(opened: Opened, where: int | tuple[()], file: Path) -> np.ndarray:
     """One frame of an opened array (or, at `()`, all of it) as float64."""
     try:
         return np.asarray(opened[where], dtype=np.float64)
@@ -73,13 +113,13 @@ def read_part(
         raise InputError(f"{file}: {part} cannot be read: {error}") from error
 
 
-def _open_npy(file: Path) -> np.ndarray:
+def _open_npy(file: Path) -> NpyFile | np.ndarray:
     try:
         with file.open("rb") as stream:
             version = np.lib.format.read_magic(stream)
             read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
                     else np.lib.format.read_array_header_2_0)  # fmt: skip
-            shape, _, dtype = read(stream)
+            shape, fortran, dtype = read(stream)
             start = stream.tell()
     except (ValueError, OSError, EOFError, TypeError, SyntaxError,
             tokenize.TokenError) as error:  # fmt: skip
@@ -98,12 +138,16 @@ def _open_npy(file: Path) -> np.ndarray:
         )
     if claimed == 0:
         raise InputError(f"{file}: its shape is {shape}; it holds no numbers")
-    return np.load(file, mmap_mode="r", allow_pickle=False)
+    if fortran and len(shape) > 1:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    return NpyFile(file, shape, dtype, start)
 
 
 def _open_hdf5(file: Path, dataset: str | None) -> h5py.Dataset:
     try:
-        opened = h5py.File(file, "r")
+        # a movie is read by frame: without room for its chunk each frame would
+        # unpack the whole chunk again
+        opened = h5py.File(file, "r", rdcc_nbytes=2**26)
     except OSError as error:
         raise InputError(f"{file}: not a readable HDF5 file: {error}") from error
     try:

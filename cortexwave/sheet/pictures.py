@@ -177,10 +177,10 @@ def placed(
     row = dy / pixel + (image.shape[0] - 1) / 2
     column = dx / pixel + (image.shape[1] - 1) / 2
     values = map_coordinates(image, [row, column], order=1, mode="nearest")
-    inside = (
-        (row >= -0.5) & (row <= image.shape[0] - 0.5)
-        & (column >= -0.5) & (column <= image.shape[1] - 0.5)
-    )  # fmt: skip
+    # an image as wide as n sites covers n, and rounding does not decide which
+    ny, nx = image.shape
+    edge = -0.5 - 1e-6
+    inside = (row >= edge) & (row < ny + edge) & (column >= edge) & (column < nx + edge)
     warn_if_off(name, lattice, y, x, nothing=not inside.any())
     return np.where(inside, values, 0.0)
 

@@ -27,7 +27,7 @@ from cortexwave.sheet.trials import Plan, Trials, plans
 from cortexwave.sheet.wide_stimuli import Grating, MovingBar, PlaneDrive, WhiteNoise
 from cortexwave.units import quantity
 
-MOST_SOURCES = 2_000_000
+MOST_SOURCES = 1_000_000
 LARGEST_DRAWN = 2**30  # bytes of white noise in all trials
 
 Stimulus = Annotated[
@@ -102,7 +102,7 @@ def render_drive(
                 late.append(all(source.first >= setting.end for source in made))
                 by_trial[plan.trial] += _within(made, setting)
                 count += len(made)
-                if count > MOST_SOURCES:
+                if count + len(made) * (trials.count - plan.trial - 1) > MOST_SOURCES:
                     raise InputError(
                         f"more than {MOST_SOURCES:,} stimuli in all trials; take "
                         "fewer trials or fewer flashes"

@@ -102,7 +102,7 @@ def test_a_density_on_a_sheet_is_the_formula_times_the_area_of_a_site():
 
 def test_centre_and_surround_are_each_normalised():
     kernel = DifferenceOfGaussians(sigma_centre=0.2, sigma_surround=0.5, surround=0.8,
-                                   radius=1.0, normalise="sum", strength=2.0)  # fmt: skip
+                                   radius=1.0, normalise="sum", strength=2)  # fmt: skip
     y, x, weights = taps_of(kernel, SHEET)
     centre, around = gaussian(y, x, 0.2), gaussian(y, x, 0.5)
     expected = 2 * (centre / centre.sum() - 0.8 * around / around.sum())
@@ -149,8 +149,9 @@ def test_on_a_ring_the_laplacian_has_one_axis():
     assert taps.weights == pytest.approx([-200.0, 100.0, 100.0])
 
 
-@pytest.mark.parametrize("direction, to", [("+x", (0, 1)), ("-x", (0, -1)),
-                                           ("+y", (1, 0)), ("-y", (-1, 0))])  # fmt: skip
+@pytest.mark.parametrize(
+    "direction, to", [("+x", (0, 1)), ("-x", (0, -1)), ("+y", (1, 0)), ("-y", (-1, 0))]
+)
 def test_a_shift_carries_towards_its_direction(direction, to):
     lattice = Lattice((5, 5), 0.1, ("open", "open"))
     taps = tap_table(Shift(velocity=0.25, direction=direction), lattice, dt=1e-3)
@@ -226,7 +227,7 @@ def test_a_stored_kernel_that_cannot_be_meant_is_refused(tmp_path, shape, messag
     [
         (Gaussian(sigma=0.3, radius=2.1, normalise="sum"), SHEET,
          "the kernel is 43 sites wide along y, the sheet only 41"),
-        (Gaussian(sigma=0.3, radius=1e6, normalise="sum"), SHEET, "20000001 sites wide"),
+        (Gaussian(sigma=0.3, radius=1e6, normalise="sum"), SHEET, "20000001 sites"),
         (Gaussian(sigma=0.3, radius=0.05, normalise="sum"), SHEET,
          "the radius is 0.05 mm, less than one site .0.1 mm."),
         (Gaussian(sigma=1e-14, radius=0.3, normalise="density", strength=1e290), SHEET,

@@ -129,8 +129,9 @@ def test_an_amplitude_in_another_unit_is_a_fault_at_its_place(amplitude, unit):
 
 
 def test_stimuli_of_the_same_name_and_place_keep_their_own_strength():
-    on = course(Pulse(name="a", place=HERE, duration=0.002, amplitude=1),
-                Pulse(name="a", place=HERE, onset=0.01, duration=0.002, amplitude=5))  # fmt: skip
+    weak = Pulse(name="a", place=HERE, duration=DT)
+    strong = Pulse(name="a", place=HERE, onset=0.01, duration=DT, amplitude=5)
+    on = course(weak, strong)
     assert on[0] == 1 and on[10] == 5
 
 
@@ -268,7 +269,7 @@ SIZES = {"direction": 0.0, "duration": 0.05}
 @pytest.mark.parametrize(
     "stimulus, message",
     [
-        (Pulse(place=HERE, duration=1e-5), "'pulse_0' lasts 0.01 ms, less than one step"),
+        (Pulse(place=HERE, duration=1e-5), "'pulse_0' lasts 0.01 ms, less than one"),
         (Grating(mode="drifting", wavelength=0.19, frequency=10.0, **SIZES),
          "wavelength of 0.19 mm; sites 0.1 mm apart carry none below 0.2 mm"),
         (Grating(mode="drifting", wavelength=1.0, frequency=501.0, **SIZES),
