@@ -1,0 +1,44 @@
+"""The documents say what is there: every kind, and every key of a protocol."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cortexwave as cw
+from cortexwave.catalogue import catalogue
+from cortexwave.protocol.document import Model, Record, Run, Sheet
+from cortexwave.sheet.trials import Trials
+
+ROOT = Path(__file__).parent.parent
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+
+
+@pytest.mark.parametrize("group", ["engines", "stimuli", "kernels", "fields"])
+def test_the_protocol_page_names_every_kind(group):
+    assert [name for name in catalogue()[group] if name not in PROTOCOL] == []
+
+
+@pytest.mark.parametrize("part", [Sheet, Model, Trials, Run, Record])
+def test_the_protocol_page_names_every_key(part):
+    keys = set(re.findall(r"(\w+):", PROTOCOL))
+    assert set(part.model_fields) <= keys
+
+
+def _yaml_blocks(path):
+    return re.findall(r"```yaml\n(.*?)```", path.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/protocol.md"])
+def test_the_protocols_on_a_page_can_be_run(page):
+    (text,) = _yaml_blocks(ROOT / page)
+    problem = cw.prepare(cw.parse_protocol(text))
+    assert problem.frames > 1
+
+
+def test_the_readme_counts_the_shipped_protocols():
+    words = {12: "twelve", 13: "thirteen", 14: "fourteen"}
+    shipped = len(list((ROOT / "protocols").glob("*.yaml")))
+    assert f"{words[shipped]} protocols" in (ROOT / "README.md").read_text()
