@@ -66,7 +66,8 @@ def fault_error(title: str, faults: Iterable[tuple[Path_, str]]) -> ValidationEr
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'tau'?" where a name is close to a known one, else ""."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    cutoff = 0.5 if len(name) < 3 else 0.6  # of two letters one may be wrong
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

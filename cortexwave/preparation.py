@@ -168,6 +168,10 @@ def _couplings(
         given = checked.protocol.model.couplings.get(name)
         kernel = given.kernel if given and given.kernel else coupling.kernel
         delay = given.delay if given else None
+        before, after = (
+            _gain(checked, f"{place}.{key}", getattr(given, key, 1), lattice)
+            for key in ("gain_before", "gain_after")
+        )
         try:
             taps = tap_table(
                 kernel, lattice, dt=dt, delay=delay, folder=checked.protocol.folder
@@ -177,10 +181,6 @@ def _couplings(
             hint = " (the model's own kernel)" if own else ""
             checked.fault(place, f"{error}{hint}")
             continue
-        before, after = (
-            _gain(checked, f"{place}.{key}", getattr(given, key, 1), lattice)
-            for key in ("gain_before", "gain_after")
-        )
         made.append(Lateral(name, coupling.source, taps, before, after))
     return tuple(made)
 
@@ -229,18 +229,16 @@ def _check_stability(
     """The model's stability condition at every site; a fault names a dt that is."""
 
     def holds(step: float) -> bool:
-        # NumPy's numbers: a division by 0 is infinite, and then nothing holds
-        values: dict[str, Any] = {
-            name: np.asarray(value, dtype=np.float64)
-            for name, value in parameters.items()
-        }
-        values |= {"spacing": lattice.spacing, "axes": lattice.axes}
         # a relative 1e-9: at the very limit, rounding must not decide
-        return bool(
-            np.all(evaluate(spec.stability, {**values, "dt": step * (1 - 1e-9)}))
-        )
+        values = {**parameters, "spacing": lattice.spacing, "axes": lattice.axes,
+                  "dt": step * (1 - 1e-9)}  # fmt: skip
+        # NumPy's numbers: a division by 0 is infinite, and then nothing holds
+        numbers = {name: np.asarray(value, dtype=np.float64)
+                   for name, value in values.items()}  # fmt: skip
+        return bool(np.all(evaluate(spec.stability, numbers)))
 
-    if any(fault.place.startswith("model.parameters") for fault in checked.faults):
+    needed = {f"model.parameters.{name}" for name in names_in(spec.stability)}
+    if needed & {fault.place for fault in checked.faults}:
         return
     with np.errstate(all="ignore"):
         if holds(dt):
