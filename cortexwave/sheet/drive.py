@@ -86,17 +86,44 @@ class Streamed:
         return values
 
 
+class _Schedule:
+    """The sources of one input, and which are on: a cursor that moves with the run."""
+
+    def __init__(self, sources: Sequence[Source]):
+        self._sources = sorted(sources, key=lambda source: source.first)
+        self._firsts = np.array([source.first for source in self._sources])
+        self._lasts = np.array([source.last for source in self._sources])
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._on: list[int] = []  # in order of onset, however the cursor came here
+        self._begun = 0  # sources that have begun
+        self._since, self._until = 0, 0  # steps for which `_on` holds
+
+    def on(self, step: int) -> list[Source]:
+        """Sources that are on at a step; looked up again only where one changes."""
+        if not self._since <= step < self._until:
+            if step < self._since:
+                self._rewind()
+            begun = int(np.searchsorted(self._firsts, step, side="right"))
+            new = self._begun + np.flatnonzero(self._lasts[self._begun : begun] > step)
+            self._on = [i for i in self._on if self._lasts[i] > step] + new.tolist()
+            ends = [int(self._lasts[i]) for i in self._on]
+            if begun < len(self._firsts):
+                ends.append(int(self._firsts[begun]))
+            self._begun, self._since = begun, step
+            self._until = min(ends, default=np.iinfo(np.int64).max)
+        return [self._sources[i] for i in self._on]
+
+
 class TrialDrive:
     """The drive of one trial."""
 
     def __init__(self, sources: Sequence[Source]):
-        self._of: dict[str, list[Source]] = {}
+        of: dict[str, list[Source]] = {}
         for source in sources:
-            self._of.setdefault(source.into, []).append(source)
-        self._spans = {name: np.array([(s.first, s.last) for s in of])
-                       for name, of in self._of.items()}  # fmt: skip
-        self._active: dict[str, list[Source]] = {}
-        self._until: dict[str, tuple[int, int]] = {}
+            of.setdefault(source.into, []).append(source)
+        self._schedules = {name: _Schedule(listed) for name, listed in of.items()}
         self._last: dict[str, tuple[Hashable, np.ndarray]] = {}
 
     def at(self, name: str, step: int) -> np.ndarray | None:
@@ -104,7 +131,8 @@ class TrialDrive:
 
         As long as nothing changes it is the same array; it is not to be changed.
         """
-        active = self._active_at(name, step)
+        schedule = self._schedules.get(name)
+        active = schedule.on(step) if schedule else []
         if not active:
             return None
         key = tuple((id(source), source.key(step)) for source in active)
@@ -115,24 +143,6 @@ class TrialDrive:
                 total = total + source.sample(step)
             last = self._last[name] = (key, total)
         return last[1]
-
-    def _active_at(self, name: str, step: int) -> list[Source]:
-        """Sources that are on; looked up again only when one goes on or off."""
-        sources = self._of.get(name)
-        if not sources:
-            return []
-        since, until = self._until.get(name, (0, 0))
-        if not since <= step < until:
-            spans = self._spans[name]
-            on = (spans[:, 0] <= step) & (step < spans[:, 1])
-            edges = spans.ravel()
-            later, earlier = edges[edges > step], edges[edges <= step]
-            self._until[name] = (
-                int(earlier.max(initial=0)),
-                int(later.min(initial=np.iinfo(np.int64).max)),
-            )
-            self._active[name] = [sources[place] for place in np.flatnonzero(on)]
-        return self._active[name]
 
 
 @dataclass(frozen=True)
