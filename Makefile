@@ -37,7 +37,7 @@ demo: $(CORE)
 	@echo "open demo/digits.html in a browser"
 
 test: $(TOOLS)
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(TOOLS)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m slow

@@ -168,14 +168,14 @@ def _wait_for_frames(part, process, count):
     raise AssertionError("the run wrote nothing in 30 s")
 
 
-@pytest.fixture
-def long_run(tmp_path):
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory):
     """A protocol file of many blocks on the slow engine, and its finished recording."""
-    path = tmp_path / "long.yaml"
-    path.write_text(TEXT.replace("duration: 300 ms", "duration: 5 s"))
-    return path, cw.run(
-        cw.load_protocol(path), tmp_path / "whole.h5", backend="reference"
-    )
+    folder = tmp_path_factory.mktemp("long")
+    path = folder / "long.yaml"
+    path.write_text(TEXT.replace("duration: 300 ms", "duration: 4 s"))
+    whole = cw.run(cw.load_protocol(path), folder / "whole.h5", backend="reference")
+    return path, whole
 
 
 def test_a_killed_run_opens_with_every_promised_frame_and_resumes(long_run, tmp_path):
