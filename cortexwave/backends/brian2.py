@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -49,6 +49,13 @@ from cortexwave.backends._brian2_lateral import (
     LateralSums,
 )
 from cortexwave.backends._brian2_stepping import Inputs, Memory, Stepper
+from cortexwave.backends._brian2_units import (
+    KEEP_UNIT,
+    as_quantity,
+    scale_of,
+    unit_of_source,
+    words,
+)
 from cortexwave.backends._compiler import compiler
 from cortexwave.backends.problem import (
     Block,
@@ -59,17 +66,11 @@ from cortexwave.backends.problem import (
     initial_state,
 )
 from cortexwave.errors import CortexwaveError, InputError, ModelError
-from cortexwave.sheet.expressions import FUNCTIONS, evaluate
+from cortexwave.sheet.expressions import FUNCTIONS
 from cortexwave.sheet.kernels import Taps
-from cortexwave.units import base_unit, si_factor
+from cortexwave.units import si_factor
 
 How = Literal["compiled", "synapses"]
-
-_BASE = {
-    "s": brian2.second, "Hz": brian2.hertz, "mm": brian2.mmetre,
-    "uV": brian2.uvolt, "rad": brian2.Quantity(1.0),
-}  # fmt: skip
-_KEEP_UNIT = {"relu", "identity", "abs"}  # listed functions of any unit
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -129,7 +130,7 @@ def _stepper(problem: Problem, coupling: How) -> Stepper:
          for name in spec.recordable},
         {name: si_factor(spec.unit_of(name)) for name in spec.recordable},
         rings,
-        {one.name: float(_unit_of_source(problem, one)) for one in problem.couplings},
+        {one.name: float(unit_of_source(problem, one)) for one in problem.couplings},
         _memory(group.clock, "timestep"),
         _memory(group.clock, "t"),
     )  # fmt: skip
@@ -201,10 +202,12 @@ def _refuse(problem: Problem, coupling: How) -> None:
 def _sheet(problem: Problem, names: Names) -> brian2.NeuronGroup:
     """The NeuronGroup of a problem: its equations, parameters and functions."""
     spec = problem.spec
-    units = {name: _words(_unit(spec.unit_of(name))) for name in spec.recordable}
-    units |= {name: _words(_unit(param.unit)) for name, param in spec.params.items()}
+    units = {name: words(as_quantity(spec.unit_of(name))) for name in spec.recordable}
+    units |= {
+        name: words(as_quantity(param.unit)) for name, param in spec.params.items()
+    }
     for lateral in problem.couplings:
-        unit = _words(_unit_of_source(problem, lateral))
+        unit = words(unit_of_source(problem, lateral))
         units.setdefault(names.sources[lateral.source], unit)
     group = brian2.NeuronGroup(
         problem.lattice.sites * problem.lattice.features,
@@ -232,7 +235,7 @@ def _sheet(problem: Problem, names: Names) -> brian2.NeuronGroup:
 def _namespace(problem: Problem) -> dict[str, Any]:
     """Parameters that are one number, the spacing, and functions by their names."""
     values: dict[str, Any] = {
-        name: float(value) * _unit(problem.spec.params[name].unit)
+        name: float(value) * as_quantity(problem.spec.params[name].unit)
         for name, value in problem.parameters.items()
         if name not in fields(problem)
     }
@@ -247,7 +250,7 @@ def _namespace(problem: Problem) -> dict[str, Any]:
 @lru_cache(maxsize=16)
 def _function(listed: str) -> brian2.Function:
     """A listed function in C++ and in NumPy."""
-    keeps_unit = listed in _KEEP_UNIT
+    keeps_unit = listed in KEEP_UNIT
     function = brian2.Function(
         FUNCTIONS[listed],
         arg_units=[None if keeps_unit or listed == "step" else 1],
@@ -277,7 +280,7 @@ def _lateral_sums(
         lateral.name: Term(
             _memory(group, names.sources[lateral.source]),
             _flat(problem, lateral.before),
-            _scaled(lateral.taps, _scale(problem, lateral)),
+            _scaled(lateral.taps, scale_of(problem, lateral)),
             _flat(problem, lateral.after),
             _memory(group, names.first.get(lateral.name, lateral.name)),
         )
@@ -334,30 +337,24 @@ def _synapses(
 ) -> brian2.Synapses:
     """Every tap of every site as a synapse: Brian2's own way."""
     name, source = lateral.name, names.sources[lateral.source]
-    unit = _unit(problem.spec.unit_of(name))
-    of_weight = _words(unit / _unit_of_source(problem, lateral))
+    unit = as_quantity(problem.spec.unit_of(name))
+    of_weight = words(unit / unit_of_source(problem, lateral))
     synapses = brian2.Synapses(
         group, group,
         f"{name}_weight : {of_weight} (constant)\n"
-        f"{name}_post = {name}_weight * {source}_pre : {_words(unit)} (summed)",
+        f"{name}_post = {name}_weight * {source}_pre : {words(unit)} (summed)",
         clock=group.clock, name=f"{name}_synapses", namespace={},
         codeobj_class=group.codeobj_class,
     )  # fmt: skip
     before, after, weights = pairs(lateral, problem.lattice)
     synapses.connect(i=before, j=after)
-    _memory(synapses, f"{name}_weight")[:] = _scale(problem, lateral) * weights
+    _memory(synapses, f"{name}_weight")[:] = scale_of(problem, lateral) * weights
     return synapses
 
 
 def _scaled(taps: Taps, scale: float) -> Taps:
     weights = taps.weights if scale == 1.0 else scale * taps.weights
     return Taps(taps.offsets, weights, taps.delays)
-
-
-def _scale(problem: Problem, lateral: Lateral) -> float:
-    """From weights in base units to weights of SI values."""
-    unit = _unit(problem.spec.unit_of(lateral.name))
-    return float(unit) / float(_unit_of_source(problem, lateral))
 
 
 def _memory(group: Any, name: str) -> np.ndarray:
@@ -371,47 +368,6 @@ def _flat(problem: Problem, field: np.ndarray | None) -> Any:
         return None
     full = np.broadcast_to(field, problem.lattice.field_shape)
     return np.array(full, dtype=np.float64).ravel()
-
-
-# Units
-
-
-@lru_cache(maxsize=256)
-def _unit(unit: str) -> brian2.Quantity:
-    """One base unit of a unit's dimension as Brian2 has it: 1 mm/s for any speed."""
-    one = evaluate(base_unit(unit), _BASE, {})
-    return brian2.Quantity(si_factor(unit), dim=brian2.get_dimensions(one))
-
-
-def _words(unit: brian2.Quantity) -> str:
-    """The SI unit of a dimension in words that Brian2's equations have."""
-    of = brian2.get_dimensions(unit).get_dimension
-    volt = of("mass")  # one volt = kg m^2 s^-3 A^-1
-    powers = {"volt": volt, "metre": of("length") - 2 * volt,
-              "second": of("time") + 3 * volt}  # fmt: skip
-    parts = [f"{name}**{power:g}" for name, power in powers.items() if power]
-    return "*".join(parts) or "1"
-
-
-def _unit_of_source(problem: Problem, lateral: Lateral) -> brian2.Quantity:
-    """One base unit of what a coupling sends, from the units of its parts."""
-    spec = problem.spec
-    ones = {name: _unit(unit) for name, unit in spec.units.items()}
-    ones |= {name: _unit(param.unit) for name, param in spec.params.items()}
-    ones["spacing"] = _unit("mm")
-
-    def bare(_: Any) -> float:
-        return 1.0
-
-    functions: dict[str, Callable[[Any], Any]] = dict.fromkeys(FUNCTIONS, bare)
-    functions |= dict.fromkeys(_KEEP_UNIT, lambda value: value)
-    functions["sqrt"] = lambda value: value**0.5
-    functions |= {name: functions[of] for name, of in problem.functions.items()}
-    dimension = brian2.get_dimensions(evaluate(lateral.source, ones, functions))
-    volt = dimension.get_dimension("mass")
-    length = dimension.get_dimension("length") - 2 * volt
-    value = si_factor("uV") ** volt * si_factor("mm") ** length
-    return brian2.Quantity(value, dim=dimension)
 
 
 @lru_cache(maxsize=1)
