@@ -40,6 +40,8 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         code = app(standalone_mode=False)  # typer returns what Exit was raised with
+        if code == Interrupted.exit_code:  # it also turns Ctrl-C into this, silently
+            _say("interrupted")
         sys.exit(code if isinstance(code, int) else 0)
     except CortexwaveError as error:
         _say(str(error))

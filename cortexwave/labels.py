@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import xarray as xr
 from cortexwave.backends.problem import Problem
 from cortexwave.protocol.document import Protocol
 from cortexwave.provenance import attributes as provenance
-from cortexwave.provenance import sha256_of
+from cortexwave.provenance import sha256_of, sha256_of_file
 from cortexwave.recording.layout import RecordingLayout
 from cortexwave.schema import DIRECTION_CONVENTION, SCHEMA_VERSION, with_tables
-from cortexwave.sheet.pictures import Movie
+from cortexwave.sheet.arrays import located
 
 
 def attributes(
@@ -43,11 +44,27 @@ def attributes(
         "protocol_sha256": sha256_of(protocol.text),
         **provenance(),
     }
-    for number, stimulus in enumerate(protocol.stimuli):
-        if isinstance(stimulus, Movie):
-            for key, value in stimulus.provenance(protocol.folder).items():
-                attrs[f"stimuli_{number}_{key}"] = value
+    attrs["files"] = json.dumps(files_of(protocol))
     return attrs
+
+
+def files_of(protocol: Protocol) -> dict[str, str]:
+    """SHA-256 of every file that the protocol names, by the path it gives."""
+    found: dict[str, str] = {}
+
+    def look(node: Any) -> None:
+        if isinstance(node, dict):
+            path = node.get("path")
+            if isinstance(path, str) and path not in found:
+                found[path] = sha256_of_file(located(path, protocol.folder))
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    look(protocol.model_dump(mode="json"))
+    return found
 
 
 def labelled(

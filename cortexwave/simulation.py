@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -20,7 +21,7 @@ import xarray as xr
 from cortexwave.backends import backend as backend_module
 from cortexwave.backends.problem import Block, Problem, State
 from cortexwave.errors import InputError, Interrupted, NotFiniteError, RecordingError
-from cortexwave.labels import attributes, labelled
+from cortexwave.labels import attributes, files_of, labelled
 from cortexwave.preparation import layout_of, prepare
 from cortexwave.protocol.document import Protocol
 from cortexwave.protocol.loading import parse_protocol
@@ -130,6 +131,7 @@ def resuming(part: str | Path) -> Iterator[Progress]:
     text = read_protocol(part)
     protocol = parse_protocol(text, file=str(attrs.get("protocol_file", "<text>")))
     protocol = _with_run(protocol, dtype=str(attrs["dtype"]))
+    _check_files(protocol, part, str(attrs.get("files", "{}")))
     problem = prepare(protocol)
     start = _load_state(part, problem, sha256_of(text))
     valid = 0
@@ -139,6 +141,17 @@ def resuming(part: str | Path) -> Iterator[Progress]:
     blocks = engine(problem, start, place)
     writer = RecordingWriter.resume(part, n_valid=valid)
     return _streamed(problem, blocks, writer, Path(str(part).removesuffix(".part")))
+
+
+def _check_files(protocol: Protocol, part: Path, recorded: str) -> None:
+    """Raise `RecordingError` if a file that the run was fed from is another now."""
+    now = files_of(protocol)
+    for path, digest in json.loads(recorded).items():
+        if now.get(path) != digest:
+            raise RecordingError(
+                f"{part}: {path} has changed since the run began; put the old file "
+                "back, or `cortexwave recover` what is there"
+            )
 
 
 def _with_run(protocol: Protocol, *, dtype: str) -> Protocol:
@@ -158,6 +171,16 @@ def _engine(protocol: Protocol, backend: str | None, device: str | None) -> Any:
         ), place
     if place != "cpu":
         raise InputError(f"the engine '{name}' runs on the CPU, not on '{place}'")
+    if protocol.run.dtype != "float64":
+        raise InputError(
+            f"the engine '{name}' computes in float64 only, not in "
+            f"{protocol.run.dtype}; take run.dtype: float64, or the engine 'torch'"
+        )
+    if protocol.run.noise != "shared":
+        raise InputError(
+            f"the engine '{name}' has no noise of its own (run.noise: engine); take "
+            "run.noise: shared, or the engine 'torch'"
+        )
     return (lambda problem, start, where: module.blocks(problem, start)), place
 
 
@@ -217,7 +240,11 @@ def _finite(
 
     At the first that is not, the frames before it are kept and the run ends.
     """
-    for block in blocks:
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):  # answered below, once
+            block = next(blocks, None)
+        if block is None:
+            return
         bad = _first_not_finite(problem, block, largest)
         if bad is not None:
             kept, message = bad
@@ -239,30 +266,35 @@ def _first_not_finite(
     place: tuple[int, ...] = ()
     for field, values in block.frames.items():
         # extremes first: they need no copy of the block; NaN makes both NaN
-        if not (values.min() >= -largest and values.max() <= largest):
+        if not (float(values.min()) >= -largest and float(values.max()) <= largest):
             where = np.argwhere(~(np.abs(values[:first]) <= largest))
             if len(where):
                 first, name = int(where[0][0]), field
                 place = tuple(int(i) for i in where[0][1:])
     if name:
         time = (block.first + first) * problem.every * problem.dt
-        return first, _at(problem, name, time, place, block.trial)
+        value = float(block.frames[name][(first, *place)])
+        fault = "is not a finite number"
+        if np.isfinite(value):
+            fault = (f"is {value:.3g}, too large to be stored "
+                     "(record.dtype: float64 can),")  # fmt: skip
+        return first, _at(problem, name, fault, time, place, block.trial)
     for state, values in block.end.states.items():
         if not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-            time = block.end.step * problem.dt
-            return 0, _at(problem, state, time, place, block.trial)
+            time, fault = block.end.step * problem.dt, "is not a finite number"
+            return 0, _at(problem, state, fault, time, place, block.trial)
     return None
 
 
 def _at(
-    problem: Problem, name: str, time: float, place: tuple[int, ...], trial: int
-) -> str:
+    problem: Problem, name: str, fault: str, time: float, place: tuple[int, ...],
+    trial: int,
+) -> str:  # fmt: skip
     feature, y, x = place
     extra = f", feature {feature}" if problem.lattice.features > 1 else ""
     extra += f", trial {trial}" if problem.trials > 1 else ""
-    return (f"'{name}' is not a finite number at {1e3 * time:g} ms, site "
-            f"(y {y}, x {x}){extra}")  # fmt: skip
+    return f"'{name}' {fault} at {1e3 * time:g} ms, site (y {y}, x {x}){extra}"
 
 
 @contextmanager

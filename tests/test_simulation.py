@@ -270,12 +270,88 @@ def test_a_nearly_full_disk_stops_the_run_with_a_valid_file(
 def test_output_that_exists_is_refused_and_left_alone(protocol, tmp_path):
     path = tmp_path / "run.h5"
     path.write_text("precious")
-    with pytest.raises(RecordingError, match="overwrite"):
-        cw.run(protocol, path, backend="reference")
+    for overwrite in (False, True):  # what is no recording is never overwritten
+        with pytest.raises(RecordingError, match="overwrit"):
+            cw.run(protocol, path, backend="reference", overwrite=overwrite)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
-    cw.run(protocol, path, backend="reference", overwrite=True)
+    path.unlink()
+    for overwrite in (False, True):
+        cw.run(protocol, path, backend="reference", overwrite=overwrite)
     assert cw.open_recording(path).sizes["time"] == 301
+
+
+def test_a_protocol_is_never_overwritten_by_its_recording(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(TEXT)
+    with pytest.raises(RecordingError, match="no recording"):
+        cw.run(cw.load_protocol(path), path, backend="reference", overwrite=True)
+    assert path.read_text() == TEXT
+
+
+def test_resume_refuses_a_file_that_has_changed(tmp_path):
+    from cortexwave import simulation
+
+    np.save(tmp_path / "gain.npy", np.ones((12, 20)))
+    text = TEXT.replace(
+        "delay: {speed: 50 mm/s}}}",
+        "delay: {speed: 50 mm/s}, gain_after: {kind: file, path: gain.npy}}}",
+    )
+    (tmp_path / "run.yaml").write_text(text)
+    protocol = cw.load_protocol(tmp_path / "run.yaml")
+    running = simulation.running(protocol, tmp_path / "run.h5", backend="reference")
+    next(running)
+    running.close()
+    np.save(tmp_path / "gain.npy", np.full((12, 20), 0.5))
+    with pytest.raises(RecordingError, match=r"gain\.npy has changed"):
+        cw.resume(tmp_path / "run.h5.part")
+    np.save(tmp_path / "gain.npy", np.ones((12, 20)))
+    assert cw.resume(tmp_path / "run.h5.part").exists()
+
+
+def test_a_protocol_made_in_python_runs_resumes_and_changes(tmp_path):
+    from cortexwave import simulation
+
+    made = cw.Protocol(
+        cortexwave=1, kind="simulation", title="Made in Python",
+        sheet={"shape": (1, 16), "spacing": 0.1}, model={"name": "leaky_rate"},
+        run={"duration": 0.3, "dt": 0.001},
+    )  # fmt: skip
+    whole = cw.run(made, tmp_path / "whole.h5", backend="reference")
+    running = simulation.running(made, tmp_path / "cut.h5", backend="reference")
+    next(running)
+    running.close()
+    cw.resume(tmp_path / "cut.h5.part")
+    _same(whole, tmp_path / "cut.h5")
+    assert made.with_changes({"run.dt": 0.002}).run.dt == 0.002
+
+
+@pytest.mark.parametrize("change", [{"run.dtype": "float32"}, {"run.noise": "engine"}])
+@pytest.mark.parametrize("name", ["reference", "brian2"])
+def test_what_only_torch_can_do_is_refused_elsewhere(protocol, change, name):
+    with pytest.raises(InputError, match="torch"):
+        cw.simulate(protocol.with_changes(change), backend=name)
+
+
+def test_a_value_too_large_for_float32_is_called_so(tmp_path):
+    text = TEXT.replace("strength: 0.9", "strength: 400").replace("300 ms", "2 s")
+    protocol = cw.parse_protocol(text.replace("dtype: float64", "dtype: float32"))
+    with pytest.raises(NotFiniteError, match=r"too large to be stored .*float64"):
+        cw.run(protocol, tmp_path / "run.h5", backend="reference")
+
+
+def test_a_file_cut_short_is_recovered_whole_or_left_alone(protocol, tmp_path):
+    whole = cw.run(protocol, tmp_path / "whole.h5", backend="reference").read_bytes()
+    for size in range(600, len(whole), len(whole) // 25):
+        part = tmp_path / f"cut{size}.h5.part"
+        part.write_bytes(whole[:size])
+        try:
+            recovered = cw.recover(part)
+        except RecordingError as error:
+            assert str(part) in str(error) and part.exists()
+        else:
+            with cw.open_recording(recovered) as left:
+                assert np.isfinite(left.h).all()
 
 
 def test_a_folder_that_is_not_there_is_refused(protocol, tmp_path):
@@ -380,3 +456,13 @@ def test_white_noise_at_places_drives_them_and_nothing_else(engine):
     assert (recording.rendered_drive[:, 0, 1:] == 0).all()
     expected = np.repeat(0.5 * drawn["values"].values[0, :, 0], 5)  # a frame per 4 ms
     assert np.allclose(recording.rendered_drive[:50, 0, 0], expected)
+
+
+def test_the_recording_keeps_the_hash_of_every_file_it_was_fed_from(tmp_path):
+    import hashlib
+    import json
+
+    recording = cw.simulate(cw.load_protocol(ROOT / "protocols" / "lesion.yaml"))
+    file = "files/cut_with_a_gap.npy"
+    digest = hashlib.sha256((ROOT / "protocols" / file).read_bytes()).hexdigest()
+    assert json.loads(recording.attrs["files"]) == {file: digest}

@@ -153,6 +153,8 @@ class Protocol(Document):
     cortexwave: Literal[1]
     kind: Literal["simulation"]
     title: str = Field(min_length=1, max_length=400)
+    # "base": numbers are in s, mm, Hz, uV, rad, as `resolved` writes them
+    units: Literal["text", "base"] = "text"
     sheet: Sheet
     model: Model
     stimuli: list[Stimulus] = Field(default_factory=list)
@@ -191,7 +193,7 @@ class Protocol(Document):
 
     def resolved(self) -> str:
         """Canonical JSON of everything that decides a run, in base units."""
-        values = self.model_dump(mode="json")
+        values = {**self.model_dump(mode="json"), "units": "base"}
         spec = self.model.spec
         given = values["model"]["parameters"]
         for name, param in spec.params.items():

@@ -35,7 +35,8 @@ def protocol_of(source: Source) -> Protocol:
             f"{kind!r} is not a kind of document that can be run; "
             f"kinds are {', '.join(KINDS)}{nearest(str(kind), KINDS)}"
         ), source.line(("kind",)))])  # fmt: skip
-    protocol: Protocol = check_document(Protocol, source)
+    text = source.values.get("units") != "base"
+    protocol: Protocol = check_document(Protocol, source, document=text)
     protocol._source = source
     return protocol
 

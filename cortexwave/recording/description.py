@@ -50,6 +50,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "file": str(path),
         "size_bytes": path.stat().st_size,
         "complete": bool(attrs.get("complete", 0)),
+        "recovered": bool(attrs.get("recovered", 0)),
         "n_valid": int(attrs["n_valid"]),
         "n_frames": frames,
         **{name: attrs[name] for name in _ORIGIN if name in attrs},

@@ -45,7 +45,7 @@ def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
                     drive = drive.isel(trial=slice(fields.sizes["trial"]))
             recording = with_tables(fields, events, drive)
             validate(recording, RECORDING)
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
             if isinstance(error, RecordingError):
                 raise
             raise RecordingError(

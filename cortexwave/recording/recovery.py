@@ -20,6 +20,7 @@ from cortexwave.recording.files import (
     stated_size,
 )
 from cortexwave.recording.layout import RecordingLayout
+from cortexwave.recording.reader import open_recording
 
 _CLAIM = "space_of_lost_chunks"
 
@@ -49,8 +50,9 @@ def recover(part: Path | str, *, overwrite: bool = False) -> Path:
     try:
         with file:
             _cut(file, layout, n_valid)
+        open_recording(part).close()  # before it gets its name: it must open
         install(part, final)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError, AttributeError) as error:
         raise RecordingError(f"{part}: cannot be recovered ({error})") from error
     checkpoint_path(part).unlink(missing_ok=True)
     return final
@@ -86,7 +88,7 @@ def open_part(path: Path) -> tuple[h5py.File, RecordingLayout, int]:
             file.close()
         if size < stated:
             os.truncate(path, size)
-        if isinstance(error, OSError | RuntimeError):
+        if isinstance(error, OSError | RuntimeError | KeyError | AttributeError):
             raise RecordingError(f"{path}: damaged ({error})") from error
         raise
 

@@ -72,6 +72,9 @@ class RecordingWriter:
             # behind never points into another chunk
             file = h5py.File(fresh, "w", fs_strategy="none")
         except OSError as error:
+            fresh.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise _failure(part, error) from error
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise RecordingError(f"{path}: cannot be written ({reason})") from error
         try:
@@ -291,6 +294,11 @@ def _check_place(path: Path, part: Path, *, overwrite: bool) -> None:
         raise RecordingError(
             f"{path}: exists already; overwrite=True (--overwrite) replaces it"
         )
+    if path.is_symlink() or (path.exists() and not _is_hdf5(path)):
+        raise RecordingError(
+            f"{path}: is no recording, and only recordings are overwritten; name "
+            "another file"
+        )
     if part.exists():
         check_free(part)
         if not overwrite:
@@ -298,6 +306,11 @@ def _check_place(path: Path, part: Path, *, overwrite: bool) -> None:
                 f"{part}: left by a run that did not end; resume or recover that one, "
                 "or overwrite it"
             )
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a path is a regular file that HDF5 wrote."""
+    return path.is_file() and bool(h5py.is_hdf5(path))
 
 
 def _failure(part: Path, error: OSError | RuntimeError) -> CortexwaveError:

@@ -179,22 +179,26 @@ def _dataset(opened: h5py.File, file: Path, dataset: str | None) -> h5py.Dataset
         raise InputError(
             f"{file}: '{dataset}' has the shape {values.shape}; it holds no numbers"
         )
-    if not values.external and not values.is_virtual:
-        claimed = values.size * values.dtype.itemsize
-        # a dataset without chunks is stored whole; one that was only announced not
-        # at all, and HDF5 would make up its values
-        stored, present = values.id.get_storage_size(), file.stat().st_size
-        if values.chunks:
-            sides = zip(values.shape, values.chunks, strict=True)
-            due = math.prod(-(-side // chunk) for side, chunk in sides)
-            short = values.id.get_num_chunks() < due
-        else:
-            short = stored < claimed
-        if short or stored > present:
-            raise InputError(
-                f"{file}: '{dataset}' claims {claimed:,} bytes {values.shape}, of "
-                f"which the file holds {min(stored, present):,}"
-            )
+    if values.external or values.is_virtual:
+        raise InputError(
+            f"{file}: the numbers of '{dataset}' lie in other files, which are not "
+            "read; store them in one file"
+        )
+    claimed = values.size * values.dtype.itemsize
+    # a dataset without chunks is stored whole; one that was only announced not
+    # at all, and HDF5 would make up its values
+    stored, present = values.id.get_storage_size(), file.stat().st_size
+    if values.chunks:
+        sides = zip(values.shape, values.chunks, strict=True)
+        due = math.prod(-(-side // chunk) for side, chunk in sides)
+        short = values.id.get_num_chunks() < due
+    else:
+        short = stored < claimed
+    if short or stored > present:
+        raise InputError(
+            f"{file}: '{dataset}' claims {claimed:,} bytes {values.shape}, of "
+            f"which the file holds {min(stored, present):,}"
+        )
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,7 +12,6 @@ from scipy.ndimage import map_coordinates
 
 from cortexwave.documents import Document
 from cortexwave.errors import InputError
-from cortexwave.provenance import sha256_of_file
 from cortexwave.sheet.arrays import located, open_array, read_array, read_part
 from cortexwave.sheet.drive import Source, Streamed
 from cortexwave.sheet.lattice import Lattice
@@ -153,10 +152,6 @@ class Movie(_Base):
             lambda number: strength * read_part(frames, number, file),
             row,
         )]  # fmt: skip
-
-    def provenance(self, folder: Path | None) -> dict[str, Any]:
-        """The file's path and SHA-256, which the recording keeps instead of it."""
-        return {"path": self.path, "sha256": sha256_of_file(located(self.path, folder))}
 
 
 def placed(

@@ -87,9 +87,11 @@ def render_drive(
         late: list[bool] = []
         try:
             for plan in order:
+                # white noise keeps to its clock: that is what lags are counted on
+                shift = 0.0 if isinstance(stimulus, WhiteNoise) else plan.jitter
                 setting = Setting(
                     lattice, dt, steps, into, inputs[into], name, number, plan.trial,
-                    _first_step(trials, plan, steps), plan.jitter, folder, patterns,
+                    _first_step(trials, plan, steps), shift, folder, patterns,
                 )  # fmt: skip
                 values = _drawn(stimulus, setting, seed, plan, number)
                 if values is not None:

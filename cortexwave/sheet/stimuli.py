@@ -136,11 +136,12 @@ def warn_if_off(
     """Warn of a stimulus that reaches no site, or that a ring carries elsewhere."""
     ends = f"(y 0 to {lattice.y[-1]:g}, x 0 to {lattice.x[-1]:g} mm)"
     where = f"stimulus '{name}' at y {y:g}, x {x:g} mm is off the sheet {ends}"
+    lengths = [n * lattice.spacing for n in lattice.shape]
     round_it = [
-        at % length
-        for at, n, boundary in zip((y, x), lattice.shape, lattice.boundary, strict=True)
-        if boundary == "periodic"
-        and not -lattice.spacing <= at <= (length := n * lattice.spacing)
+        # rounded to a thousandth of a site: a whole turn is 0, not the length
+        round(at % length, 9) % round(length, 9)
+        for at, length, boundary in zip((y, x), lengths, lattice.boundary, strict=True)
+        if boundary == "periodic" and not -lattice.spacing <= at <= length
     ]
     if nothing:
         warnings.warn(f"{where}: no effect", stacklevel=2)

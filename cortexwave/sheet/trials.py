@@ -20,7 +20,8 @@ class Trials(Document):
     one after the other on a single time axis, cut later at their events. Stimuli
     that name a `condition` are shown in the trials of that condition only; each
     condition is given equally often. `jitter`: all stimuli of a trial start later
-    by a time drawn from [0, jitter). `catch`: fraction of trials that show nothing.
+    by a time drawn from [0, jitter), but for white noise, which keeps to its clock.
+    `catch`: fraction of trials that show nothing.
     """
 
     count: int = Field(default=1, ge=1, le=100_000)

@@ -261,3 +261,21 @@ def test_a_movie_of_two_gigabytes_is_opened_in_little_memory(tmp_path):
     # ru_maxrss is in KiB on Linux; 100 frames of 8 KiB touch some pages each
     assert int(done.stdout) < 50 * 1024
     assert resource.getpagesize() <= 65536
+
+
+@pytest.mark.parametrize("kind", ["virtual", "external"])
+def test_numbers_that_lie_in_other_files_are_refused(tmp_path, kind):
+    import h5py
+
+    path = tmp_path / "outside.h5"
+    (tmp_path / "raw.bin").write_bytes(bytes(8 * 6))
+    with h5py.File(path, "w") as file:
+        if kind == "virtual":
+            layout = h5py.VirtualLayout((2, 3), dtype="f8")
+            layout[:] = h5py.VirtualSource("absent.h5", "x", shape=(2, 3))
+            file.create_virtual_dataset("x", layout)
+        else:
+            where = [(str(tmp_path / "raw.bin"), 0, 48)]
+            file.create_dataset("x", (2, 3), "f8", external=where)
+    with pytest.raises(InputError, match="lie in other files"):
+        read_array(path, "x")

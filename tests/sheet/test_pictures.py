@@ -237,15 +237,6 @@ def test_a_movie_is_opened_once_for_all_trials(tmp_path, monkeypatch):
     assert len(opened) == 1
 
 
-def test_provenance_is_path_and_sha256(tmp_path):
-    import hashlib
-
-    np.save(tmp_path / "m.npy", np.ones((5, 16, 24)))
-    digest = hashlib.sha256((tmp_path / "m.npy").read_bytes()).hexdigest()
-    found = Movie(path="m.npy", rate=100.0).provenance(tmp_path)
-    assert found == {"path": "m.npy", "sha256": digest}
-
-
 MEMORY = """
 import resource, sys
 from pathlib import Path

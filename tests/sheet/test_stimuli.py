@@ -343,3 +343,18 @@ def test_an_onset_before_the_trial_is_refused():
 
 def test_input_errors_are_those_of_the_package():
     assert issubclass(InputError, ValueError)
+
+
+@pytest.mark.parametrize("y, x", [(-0.8, 0.2), (80.0, 0.2), (0.2, -0.8)])
+def test_a_place_beyond_the_end_of_a_ring_warns_where_it_is_shown(y, x):
+    from cortexwave.sheet.lattice import Lattice
+    from cortexwave.sheet.stimuli import Place
+
+    lattice = Lattice((16, 16), 0.1, ("periodic", "periodic"))
+    with pytest.warns(UserWarning, match="flash") as caught:
+        pattern = Place(y=y, x=x).pattern(lattice, "flash")
+    assert pattern.sum() == 1.0
+    length = 1.6
+    shown = (y if y not in (0.2,) else x) % length
+    expected = f"at {round(shown, 9) % length:g} mm"
+    assert expected in str(caught[0].message)
