@@ -179,17 +179,13 @@ def _drive_table(
 ) -> xr.Dataset:  # fmt: skip
     """The values drawn, as the recording keeps them: (trial, clock, patch).
 
-    Jitter moves the whole sequence, so that the number of values may differ by one
-    between trials; the shorter end in NaN. Continuous trials follow one another on
-    one clock, in seconds of the run.
+    Every trial has the same clock; continuous trials follow one another on one, in
+    seconds of the run.
     """
-    longest = max(len(values) for values in drawn)
-    table = np.full((len(drawn), longest, drawn[0].shape[1]), np.nan)
-    for trial, values in enumerate(drawn):
-        table[trial, : len(values)] = values
+    table = np.stack(drawn)
     tick = stimulus.clock_steps(dt) * dt
     first = np.floor(stimulus.onset / dt + 0.5) * dt  # the step it is rounded to
-    clock = first + tick * np.arange(longest)
+    clock = first + tick * np.arange(table.shape[1])
     if trials.mode == "continuous":
         starts = dt * steps * np.arange(len(drawn))
         clock = (starts[:, None] + clock).ravel()
