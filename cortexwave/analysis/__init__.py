@@ -1,0 +1,1 @@
+"""Waves measured in recordings of any origin."""

@@ -1,0 +1,1 @@
+"""Networks that learn: trainable sheets, the tasks that judge them, training."""

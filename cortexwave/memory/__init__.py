@@ -1,0 +1,1 @@
+"""What a wave holds of the past, and how it can be read."""
