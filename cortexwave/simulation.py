@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from cortexwave.provenance import sha256_of
 from cortexwave.recording.checkpoint import load_checkpoint, save_checkpoint
 from cortexwave.recording.reader import open_recording, read_protocol
 from cortexwave.recording.writer import RecordingWriter
+from cortexwave.stopping import stop_on_interrupt
 
 CHECKPOINT_EVERY = 2.0  # s between checkpoints, at least
 LARGEST_IN_MEMORY = 8 * 2**30  # bytes that `simulate` may return
@@ -193,7 +191,7 @@ def _streamed(
     digest = sha256_of(read_protocol(part))
     saved, begun = time.monotonic(), writer.n_valid
     largest = float(np.finfo(writer.layout.dtype).max)
-    with writer, _stop_on_interrupt() as stopped:
+    with writer, stop_on_interrupt() as stopped:
         for block in _refused(part, begun, _finite(problem, blocks, largest, writer)):
             writer.append(block.trial, block.first, _stored(problem, block.frames))
             done = writer.n_valid == total
@@ -295,26 +293,6 @@ def _at(
     extra = f", feature {feature}" if problem.lattice.features > 1 else ""
     extra += f", trial {trial}" if problem.trials > 1 else ""
     return f"'{name}' {fault} at {1e3 * time:g} ms, site (y {y}, x {x}){extra}"
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets once; a second Ctrl-C interrupts at once."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(signum: int, frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _save_state(part: Path, state: State, digest: str) -> None:

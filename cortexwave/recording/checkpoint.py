@@ -1,4 +1,7 @@
-"""The state of a run beside its .part: replaced whole or not at all, never pickled."""
+"""The state of a run in one file: replaced whole or not at all, never pickled.
+
+Arrays of numbers and plain attributes, nothing else: a file cannot carry code.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -28,12 +32,20 @@ def save_checkpoint(
     arrays: Mapping[str, np.ndarray],
     attributes: Mapping[str, str | int | float],
 ) -> None:
-    """Replace the checkpoint of a .part by these arrays and attributes.
+    """Replace the checkpoint of a .part by these arrays and attributes."""
+    save_state(checkpoint_path(part), arrays, attributes)
 
-    Names are free text. A process killed in here leaves the checkpoint of before.
-    Raises `DiskFullError` where the disk is full; the one of before stays then too.
+
+def save_state(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Replace a state file by these arrays and attributes (plain values, as JSON).
+
+    Names are free text. A process killed in here leaves the file of before. Raises
+    `DiskFullError` where the disk is full; the file of before stays then too.
     """
-    path = checkpoint_path(part)
     fresh = Path(f"{path}.new")
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in "bifuc":
@@ -69,6 +81,14 @@ def load_checkpoint(
             f"{path}: no such file; without a checkpoint a run cannot be resumed, "
             "only recovered"
         )
+    return load_state(path)
+
+
+def load_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and attributes of a state file.
+
+    `RecordingError` names the file where it is absent, cut short or something else.
+    """
     if stated_size(path) > os.path.getsize(path):
         raise RecordingError(f"{path}: cut short, so the run cannot be resumed")
     try:
@@ -77,9 +97,18 @@ def load_checkpoint(
                 raise RecordingError(f"{path}: not a checkpoint of this cortexwave")
             attributes = json.loads(file["attributes"].asstr()[()])
             stored = file["arrays"].values() if "arrays" in file else ()
-            arrays = {item.attrs["name"]: item[()] for item in stored}
+            arrays = {item.attrs["name"]: _numbers(item) for item in stored}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"{path}: damaged ({error})") from error
     return {name: np.asarray(array) for name, array in arrays.items()}, attributes
+
+
+def _numbers(item: h5py.Dataset) -> np.ndarray:
+    """The values of a dataset; refuses what is not numbers stored in this file."""
+    if item.dtype.kind not in "bifuc":
+        raise ValueError(f"it carries {item.dtype}, where only numbers may be")
+    if item.external or item.is_virtual:
+        raise ValueError("its numbers lie in other files")
+    return item[()]
