@@ -16,6 +16,7 @@ from cortexwave.errors import Fault, InputError, UnitError
 from cortexwave.sheet.drive import Drive, Source
 from cortexwave.sheet.lattice import Lattice
 from cortexwave.sheet.pictures import Images, Movie
+from cortexwave.sheet.sequences import VectorSequence
 from cortexwave.sheet.stimuli import (
     Flashes,
     PairedPulse,
@@ -40,7 +41,8 @@ Stimulus = Annotated[
     | PlaneDrive
     | WhiteNoise
     | Images
-    | Movie,
+    | Movie
+    | VectorSequence,
     Field(discriminator="kind"),
 ]
 
