@@ -13,9 +13,7 @@ step tenfold and lie 290 decades below anything compared); afterwards as before.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -35,7 +33,7 @@ from cortexwave.backends._plan import (
 from cortexwave.backends._step_plan import step_plan
 from cortexwave.backends._torch_lateral import LateralSum, lateral_sum
 from cortexwave.backends.problem import Block, Problem, State, blocks_of, noise_of
-from cortexwave.errors import InputError
+from cortexwave.devices import denormals_flushed, torch_device
 
 Task = Callable[[], Any]
 
@@ -60,7 +58,7 @@ def blocks(
 
     Raises `InputError` if the device is not there or lacks the problem's dtype.
     """
-    where = _device(device, problem.dtype)
+    where = torch_device(device, problem.dtype)
     return _blocks(problem, start, where)
 
 
@@ -70,42 +68,11 @@ def _blocks(
     with torch.inference_mode():
         frames = blocks_of(problem, _Sheet(problem, device), start)
     while True:
-        with torch.inference_mode(), _denormals_flushed():
+        with torch.inference_mode(), denormals_flushed():
             block = next(frames, None)
         if block is None:
             return
         yield block
-
-
-def _device(name: str, dtype: str) -> torch.device:
-    there = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    known = device is not None and (
-        name in there or (name == "cuda" and torch.cuda.is_available())
-    )
-    if device is None or not known:
-        raise InputError(
-            f"there is no device '{name}' for torch {torch.__version__}; "
-            f"there is {', '.join(there)}"
-        )
-    if device.type == "mps" and dtype == "float64":
-        raise InputError(f"the device '{name}' has no float64; ask for float32")
-    return device
-
-
-@contextmanager
-def _denormals_flushed() -> Iterator[None]:
-    already = sys.float_info.min / 2 == 0.0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(already)
 
 
 class _Sheet:
