@@ -1,0 +1,367 @@
+"""Networks on paper: what a network is, how it starts, what of it is trained.
+
+No torch here, so that a training file can be checked without it. Directions and
+sizes are those of Keller, Muller, Sejnowski and Welling (2024, arXiv 2309.08045):
+`units` is the number of sites in each of `channels` rings, and a velocity v > 0
+moves a pattern towards DEcreasing x, one site per step at v = 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from cortexwave.documents import Document
+from cortexwave.faults import fault_error
+from cortexwave.learning.initial_documents import (
+    Chain,
+    DenseRecurrent,
+    IdentityMatrix,
+    InputMap,
+    NormalInput,
+    Shift,
+    SingleSite,
+    TiedRecurrent,
+)
+from cortexwave.learning.readout_documents import LinearReadout, Readout
+from cortexwave.nodes import Path_
+from cortexwave.sheet.lattice import Boundary
+
+if TYPE_CHECKING:
+    from cortexwave.learning.tasks import Shape
+
+MOST_UNITS = 2**24  # values of one state
+Located = tuple[Path_, str]  # a fault: path below the network, and what is wrong
+
+
+class Sides(Document):
+    """A boundary for each axis of a sheet."""
+
+    y: Boundary
+    x: Boundary
+
+
+class Trained(Document):
+    """What is trained besides the readout; false freezes weights and their biases.
+
+    Both false is the frozen network of the paper's appendix.
+    """
+
+    recurrent: bool = True
+    input: bool = True
+
+
+class _Network(Document):
+    """Common to all networks: how the answer is read."""
+
+    readout: Readout = LinearReadout()
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        raise NotImplementedError
+
+    def faults(self, shape: Shape) -> Iterable[Located]:
+        """What cannot be meant for a task of this shape."""
+        for message in self.readout.faults(shape):
+            yield ("readout",), message
+
+
+class _Fed(_Network):
+    """A network whose input map is one of the named ones."""
+
+    input: InputMap
+
+    def faults(self, shape: Shape) -> Iterable[Located]:
+        """What cannot be meant for a task of this shape."""
+        yield from super().faults(shape)
+        for message in self.input.faults(self.field, shape.inputs):
+            yield ("input",), message
+
+
+class _Sheet(_Fed):
+    """Sites on rings, lines or sheets, coupled to their neighbours.
+
+    Give `units`, the sites of each ring or line, or `shape` [ny, nx], those of each
+    sheet; `channels` is the number of rings or sheets, all coupled to all.
+    `kernel` is the number of sites, odd, that one site hears along x (a sheet: along
+    both axes, or [ky, kx]).
+    """
+
+    units: int | None = Field(default=None, ge=1)
+    shape: tuple[int, int] | None = None
+    channels: int = Field(default=1, ge=1, le=4096)
+    kernel: int | tuple[int, int] = 3
+    activation: Literal["relu", "tanh", "identity", "sigmoid"] = "relu"
+    recurrent: TiedRecurrent = Shift()
+    input: InputMap = SingleSite()
+    train: Trained = Trained()
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state; a ring or line has y = 1."""
+        ny, nx = self.shape or (1, self.units or 1)
+        return self.channels, ny, nx
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Sites of the kernel along y and x."""
+        if not isinstance(self.kernel, int):
+            return self.kernel
+        return (1 if self.field[1] == 1 else self.kernel), self.kernel
+
+    @model_validator(mode="after")
+    def _fits(self) -> _Sheet:
+        if (self.units is None) == (self.shape is None):
+            raise ValueError(
+                "give either units (sites of a ring or line) or shape ([ny, nx] of a "
+                "sheet)"
+            )
+        if min(self.field) < 1:
+            place = ("shape",)
+            message = f"shape is {list(self.field[1:])}; sites count from 1 on"
+            raise fault_error("network", [(place, message)])
+        faults = list(self._sheet_faults())
+        if faults:
+            raise fault_error("network", faults)
+        return self
+
+    def _sheet_faults(self) -> Iterable[Located]:
+        if math.prod(self.field) > MOST_UNITS:
+            yield (
+                ("channels",),
+                f"{self.channels} x {self.field[1]} x {self.field[2]} values are more "
+                f"than {MOST_UNITS:,}",
+            )
+        for axis, side, n in zip("yx", self.sides, self.field[1:], strict=True):
+            if side < 1 or side % 2 == 0:
+                message = f"{side} along {axis}; a kernel has an odd number of sites"
+                yield ("kernel",), message
+            elif side > n:
+                yield (
+                    ("kernel",),
+                    f"{side} sites along {axis}, where there are only {n}; at most "
+                    f"{n if n % 2 else n - 1}",
+                )
+        for path, message in self.recurrent.faults(self.field, self.sides):
+            yield ("recurrent", *path), message
+        for message in self.input.faults(self.field):
+            yield ("input",), message
+
+
+class _Wave(_Sheet):
+    """A wave RNN's biases and boundary.
+
+    `biases`: "one" bias for every site and channel, as the paper writes it, or "two",
+    as its code has it: that one, and a scalar for each channel. `site_bias` and
+    `channel_bias` say how they start: zero, or uniform, which is +-1/sqrt(inputs)
+    for sites and +-1/sqrt(channels * kernel) for channels (torch's defaults). As
+    published a channel's bias starts uniform and a site's at zero, the latter
+    uniform where the input map is normal ("- V-init").
+    """
+
+    boundary: Boundary | Sides = "periodic"
+    biases: Literal["one", "two"] = "two"
+    site_bias: Literal["zero", "uniform"] = "zero"
+    channel_bias: Literal["zero", "uniform"] = "uniform"
+
+    @property
+    def boundaries(self) -> tuple[Boundary, Boundary]:
+        """Boundary along y and x."""
+        if isinstance(self.boundary, Sides):
+            return self.boundary.y, self.boundary.x
+        return self.boundary, self.boundary
+
+    @model_validator(mode="after")
+    def _biases(self) -> _Wave:
+        if self.biases == "one" and "channel_bias" in self.model_fields_set:
+            message = "there is no channel bias; it needs biases: two"
+            raise fault_error("network", [(("channel_bias",), message)])
+        return self
+
+
+class WaveRNNDocument(_Wave):
+    """h_t = f(u * h_{t-1} + V x_t + b), h_0 = 0: the wave RNN."""
+
+    kind: Literal["wave_rnn"] = "wave_rnn"
+
+
+class RelabelledWaveRNNDocument(_Wave):
+    """A wave RNN whose sites are shown in a random order.
+
+    Its dynamics and its learning are the wave RNN's to the last bit; only the
+    topography of what `states` shows is gone: the control that tells a wave from a
+    memory.
+    """
+
+    kind: Literal["relabelled_wave_rnn"] = "relabelled_wave_rnn"
+
+
+class LocalRNNDocument(_Sheet):
+    """A wave RNN on rings whose kernel differs from site to site.
+
+    Keller et al. (2024), appendix: "locally connected". Two biases of the size of
+    the state, both starting at zero, as in its code.
+    """
+
+    kind: Literal["local_rnn"] = "local_rnn"
+
+    @model_validator(mode="after")
+    def _ring(self) -> LocalRNNDocument:
+        if self.field[1] > 1:
+            message = "a local_rnn has rings; give units"
+            raise fault_error("network", [(("shape",), message)])
+        return self
+
+
+class IdentityRNNDocument(_Fed):
+    """h_t = f(U h_{t-1} + b_U + V x_t + b_V) with dense U of `units` squared.
+
+    Le, Jaitly and Hinton (2015, arXiv 1504.00941) start U at the identity; the other
+    starts are the controls. `input_bias` and `recurrent_bias` start at zero or
+    uniform: +-1/sqrt(inputs) and +-1/sqrt(units) (torch's defaults). torch.nn.RNN
+    computes it, hence two biases.
+    """
+
+    kind: Literal["identity_rnn"] = "identity_rnn"
+    units: int = Field(ge=1, le=65536)
+    activation: Literal["relu", "tanh"] = "relu"
+    recurrent: DenseRecurrent = IdentityMatrix()
+    input: InputMap = NormalInput()
+    input_bias: Literal["zero", "uniform"] = "uniform"
+    recurrent_bias: Literal["zero", "uniform"] = "zero"
+    train: Trained = Trained()
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        return 1, 1, self.units
+
+    @model_validator(mode="after")
+    def _fits(self) -> IdentityRNNDocument:
+        faults: list[Located] = [
+            (("input",), text) for text in self.input.faults(self.field)
+        ]
+        if isinstance(self.recurrent, Chain) and self.units < 2:
+            faults.append((("units",), "a chain has at least 2 units"))
+        if faults:
+            raise fault_error("network", faults)
+        return self
+
+
+class _Oscillators(_Network):
+    """Damped oscillators driven through tanh; y is the state that is read and shown.
+
+    z <- z + dt (tanh(V x + Wz z + Wy y + b) - gamma y - epsilon z), y <- y + dt z,
+    the new z in the second (Rusch and Mishra 2021, arXiv 2010.00951, eq. 3).
+    """
+
+    dt: float = Field(gt=0)
+    gamma: float = Field(ge=0)
+    epsilon: float = Field(ge=0)
+
+
+class CoupledOscillatorDocument(_Oscillators):
+    """coRNN: oscillators coupled all to all by dense Wz and Wy."""
+
+    kind: Literal["coupled_oscillator"] = "coupled_oscillator"
+    units: int = Field(ge=1, le=65536)
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        return 1, 1, self.units
+
+
+class NeuralWaveMachineDocument(_Oscillators):
+    """Oscillators on a periodic sheet [ny, nx] coupled by one kernel each for Wz, Wy.
+
+    Keller and Welling (2023, ICML). `kernel` 3 is 3 x 3 on a sheet; [1, 3] couples
+    along x alone, so that the rows are separate rings sharing their kernel.
+    """
+
+    kind: Literal["neural_wave_machine"] = "neural_wave_machine"
+    shape: tuple[int, int]
+    kernel: int | tuple[int, int] = 3
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        return (1, *self.shape)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Sites of the kernels along y and x."""
+        if not isinstance(self.kernel, int):
+            return self.kernel
+        return (1 if self.shape[0] == 1 else self.kernel), self.kernel
+
+    @model_validator(mode="after")
+    def _fits(self) -> NeuralWaveMachineDocument:
+        faults: list[Located] = []
+        if min(self.shape) < 1 or math.prod(self.shape) > MOST_UNITS:
+            faults.append((("shape",), f"{list(self.shape)} is no shape of a sheet"))
+        for axis, side, n in zip("yx", self.sides, self.shape, strict=True):
+            if side < 1 or side % 2 == 0 or side > n:
+                faults.append((("kernel",), (
+                    f"{side} along {axis}; a kernel has an odd number of sites, at "
+                    f"most the {n} of the sheet"
+                )))  # fmt: skip
+        if faults:
+            raise fault_error("network", faults)
+        return self
+
+
+class _Gated(_Network):
+    units: int = Field(ge=1, le=65536)
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        return 1, 1, self.units
+
+
+class LSTMDocument(_Gated):
+    """torch's LSTM, one layer; h is the state that is read and shown."""
+
+    kind: Literal["lstm"] = "lstm"
+
+
+class GRUDocument(_Gated):
+    """torch's GRU, one layer."""
+
+    kind: Literal["gru"] = "gru"
+
+
+class LinearDocument(Document):
+    """One linear layer on the whole sequence at once: what needs no memory."""
+
+    kind: Literal["linear"] = "linear"
+
+    def faults(self, shape: Shape) -> Iterable[Located]:
+        """What cannot be meant for a task of this shape."""
+        if shape.every_step:
+            message = "linear gives one answer for a sequence; this task wants one at"
+            yield ("kind",), f"{message} every step"
+
+
+NetworkDocument = Annotated[
+    WaveRNNDocument
+    | RelabelledWaveRNNDocument
+    | LocalRNNDocument
+    | IdentityRNNDocument
+    | NeuralWaveMachineDocument
+    | CoupledOscillatorDocument
+    | LSTMDocument
+    | GRUDocument
+    | LinearDocument,
+    Field(discriminator="kind"),
+]
+
+
+def network_faults(document: NetworkDocument, shape: Shape) -> list[Located]:
+    """What of a network cannot be meant for a task: path below it, and a message."""
+    return list(document.faults(shape))
