@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from cortexwave.backends import backend_names
 from cortexwave.errors import ModelError
+from cortexwave.learning.network_documents import NetworkDocument
+from cortexwave.learning.tasks import TASKS
 from cortexwave.models import model, model_names
 from cortexwave.sheet.fields import FieldDocument
 from cortexwave.sheet.kernels import Kernel
@@ -29,6 +31,8 @@ def catalogue() -> dict[str, dict[str, str]]:
         "stimuli": _kinds(Stimulus),
         "kernels": _kinds(Kernel),
         "fields": _kinds(FieldDocument),
+        "networks": _kinds(NetworkDocument),
+        "tasks": {kind: _first_line(task) for kind, task in sorted(TASKS.items())},
     }
 
 
@@ -43,12 +47,12 @@ def _title(name: str) -> str:
 def _kinds(union: Any) -> dict[str, str]:
     """Kind and first line of the docstring of each member of a tagged union."""
     members = get_args(get_args(union)[0])
-    return {
-        member.model_fields["kind"].default: (member.__doc__ or "")
-        .strip()
-        .split("\n")[0]
-        for member in members
-    }
+    return {member.model_fields["kind"].default: _first_line(member)
+            for member in members}  # fmt: skip
+
+
+def _first_line(described: type) -> str:
+    return (described.__doc__ or "").strip().split("\n")[0]
 
 
 def health() -> list[dict[str, Any]]:

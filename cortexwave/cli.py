@@ -6,21 +6,29 @@ invalid input, 3 the run failed, 130 interrupted with a valid file left.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cortexwave.errors import CortexwaveError, InputError, Interrupted
+from cortexwave.terminal import (
+    follow,
+    follow_training,
+    print_json,
+    print_nested,
+    print_path,
+    print_training,
+    say,
+    show_warning,
+)
 
 if TYPE_CHECKING:
     from cortexwave.protocol.document import Protocol
-    from cortexwave.simulation import Progress
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -37,17 +45,17 @@ Settings = Annotated[
 
 def main() -> None:
     """Entry point: runs a command and turns errors into messages and exit codes."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = show_warning
     try:
         code = app(standalone_mode=False)  # typer returns what Exit was raised with
         if code == Interrupted.exit_code:  # it also turns Ctrl-C into this, silently
-            _say("interrupted")
+            say("interrupted")
         sys.exit(code if isinstance(code, int) else 0)
     except CortexwaveError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(130)
     except BrokenPipeError:  # `cortexwave list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,13 +78,13 @@ def check(
     """Check protocols without running them: every fault with its line."""
     results = [_checked(file, settings or []) for file in _protocol_files(paths)]
     if as_json:
-        _print_json(results)
+        print_json(results)
     else:
         for result in results:
             if result["ok"]:
                 print(f"{result['file']}: ok: {result['title']}")
             else:
-                _say("\n".join(result["faults"]))
+                say("\n".join(result["faults"]))
     if not all(result["ok"] for result in results):
         raise typer.Exit(2) if as_json else InputError(_count_faulty(results))
 
@@ -99,24 +107,60 @@ def run(
     from cortexwave.simulation import running
 
     loaded = _loaded(protocol, settings or [], dtype)
-    _follow(
+    follow(
         running(loaded, output, backend=backend, device=device, overwrite=overwrite),
         quiet,
     )
-    _print_path(output, as_json)
+    print_path(output, as_json)
+
+
+@app.command()
+def train(
+    training: Annotated[Path, typer.Argument(help="Training file (YAML).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds instead of the file's: 0,1,2.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1.")] = None,
+    settings: Settings = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network on a task: logs, weights, scores, and the network as a sheet."""
+    from cortexwave.learning.training import training_steps
+    from cortexwave.learning.training_document import load_training
+    from cortexwave.protocol.changes import read_changes
+
+    changes = read_changes(settings or [])
+    if seeds is not None:
+        changes["seeds"] = _whole_numbers(seeds)
+    if device is not None:
+        changes["run.device"] = device
+    loaded = load_training(training).with_changes(changes)
+    follow_training(training_steps(loaded, output, overwrite=overwrite), quiet)
+    print_training(output, as_json)
 
 
 @app.command()
 def resume(
-    part: Annotated[Path, typer.Argument(help="Unfinished run (.part).")],
+    part: Annotated[
+        Path, typer.Argument(help="Unfinished run (.part), or folder of a training.")
+    ],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with a run that was killed or interrupted."""
+    """Go on with a run or a training that was killed or interrupted."""
+    if part.is_dir():
+        from cortexwave.learning.training import resuming_training
+
+        follow_training(resuming_training(part), quiet)
+        print_training(part, as_json)
+        return
     from cortexwave.simulation import resuming
 
-    _follow(resuming(part), quiet)
-    _print_path(Path(str(part).removesuffix(".part")), as_json)
+    follow(resuming(part), quiet)
+    print_path(Path(str(part).removesuffix(".part")), as_json)
 
 
 @app.command()
@@ -128,31 +172,38 @@ def recover(
     """Make a recording of what an unfinished run left."""
     from cortexwave.recording.recovery import recover as recovered
 
-    _print_path(recovered(part, overwrite=overwrite), as_json)
+    print_path(recovered(part, overwrite=overwrite), as_json)
 
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="Recording.")], as_json: Json = False
+    path: Annotated[Path, typer.Argument(help="Recording, or folder of a training.")],
+    as_json: Json = False,
 ) -> None:
-    """What a recording holds, and where it comes from."""
+    """What a recording holds, and where it comes from; how a training went."""
+    if path.is_dir():
+        print_training(path, as_json)
+        return
     from cortexwave.recording.description import describe
 
     described = describe(path)
     if as_json:
-        _print_json(described)
+        print_json(described)
     else:
-        _print_nested(described)
+        print_nested(described)
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="models, engines, stimuli, kernels or fields.")
+        str,
+        typer.Argument(
+            help="models, engines, stimuli, kernels, fields, networks or tasks."
+        ),
     ] = "all",
     as_json: Json = False,
 ) -> None:
-    """The models, engines, stimuli, kernels and fields there are."""
+    """The models, engines, stimuli, kernels, fields, networks and tasks there are."""
     from cortexwave.catalogue import catalogue
 
     listed = catalogue()
@@ -163,7 +214,7 @@ def list_(
             )
         listed = {what: listed[what]}
     if as_json:
-        _print_json(listed)
+        print_json(listed)
         return
     for group, entries in listed.items():
         print(f"{group}:")
@@ -172,11 +223,18 @@ def list_(
 
 
 @app.command()
-def schema() -> None:
-    """The JSON schema of protocols, for editors."""
-    from cortexwave.protocol.loading import json_schema
+def schema(
+    kind: Annotated[str, typer.Argument(help="simulation or training.")] = "simulation",
+) -> None:
+    """The JSON schema of a kind of document, for editors."""
+    from cortexwave.learning import training_document
+    from cortexwave.protocol import loading
 
-    _print_json(json_schema())
+    schemas = {"simulation": loading.json_schema,
+               "training": training_document.json_schema}  # fmt: skip
+    if kind not in schemas:
+        raise InputError(f"there is no kind '{kind}'; kinds are {', '.join(schemas)}")
+    print_json(schemas[kind]())
 
 
 @app.command()
@@ -186,7 +244,7 @@ def doctor(as_json: Json = False) -> None:
 
     findings = health()
     if as_json:
-        _print_json(findings)
+        print_json(findings)
         return
     for finding in findings:
         mark = "ok     " if finding["ok"] else "missing"
@@ -224,7 +282,7 @@ def view(
     if len(opened) == 2:
         differences = greatest_difference(*opened)
     if as_json:
-        _print_json({"path": str(written), "greatest_difference": differences})
+        print_json({"path": str(written), "greatest_difference": differences})
         return
     for name, difference in differences.items():
         print(f"greatest difference of {name}: {difference:.2g} of max|{name}|")
@@ -245,14 +303,26 @@ def _protocol_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _checked(file: Path, settings: list[str]) -> dict[str, Any]:
-    from cortexwave.preparation import prepare
-
     try:
-        protocol = _loaded(file, settings, None)
-        prepare(protocol)
+        title = _title_of_checked(file, settings)
     except CortexwaveError as error:
         return {"file": str(file), "ok": False, "faults": str(error).splitlines()}
-    return {"file": str(file), "ok": True, "title": protocol.title, "faults": []}
+    return {"file": str(file), "ok": True, "title": title, "faults": []}
+
+
+def _title_of_checked(file: Path, settings: list[str]) -> str:
+    from cortexwave.documents import read_document
+
+    if read_document(file).values.get("kind") == "training":
+        from cortexwave.learning.training_document import load_training
+        from cortexwave.protocol.changes import read_changes
+
+        return load_training(file).with_changes(read_changes(settings)).title
+    from cortexwave.preparation import prepare
+
+    protocol = _loaded(file, settings, None)
+    prepare(protocol)
+    return protocol.title
 
 
 def _count_faulty(results: list[dict[str, Any]]) -> str:
@@ -270,55 +340,13 @@ def _loaded(file: Path, settings: list[str], dtype: str | None) -> Protocol:
     return changed(load_protocol(file), changes)
 
 
-def _follow(progress: Iterator[Progress], quiet: bool) -> None:
-    """Run to the end, with a bar where there is a terminal to show it."""
+def _whole_numbers(text: str) -> list[int]:
     try:
-        _watch(progress, quiet)
-    except Interrupted as error:  # typer would swallow the message
-        _say(str(error))
-        raise typer.Exit(error.exit_code) from None
-
-
-def _watch(progress: Iterator[Progress], quiet: bool) -> None:
-    if quiet or not sys.stderr.isatty():
-        for _ in progress:
-            pass
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("running", total=None)
-        for now in progress:
-            bar.update(task, completed=now.frames, total=now.of)
-
-
-def _print_path(path: Path, as_json: bool) -> None:
-    if as_json:
-        _print_json({"path": str(path)})
-    else:
-        print(path)
-
-
-def _print_json(values: Any) -> None:
-    print(json.dumps(values, indent=1, default=str))
-
-
-def _print_nested(values: dict[str, Any], indent: int = 0) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            print(f"{' ' * indent}{key}:")
-            _print_nested(value, indent + 2)
-        else:
-            print(f"{' ' * indent}{key}: {value}")
-
-
-def _say(message: str) -> None:
-    print(f"cortexwave: {message}", file=sys.stderr)
-
-
-def _show_warning(message: Warning | str, *args: Any, **named: Any) -> None:
-    _say(f"warning: {message}")
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--seeds {text!r}: whole numbers are due, such as 0,1,2"
+        ) from None
 
 
 if __name__ == "__main__":
