@@ -1,8 +1,9 @@
 """The copy task: symbols are shown, then a long nothing, then they are due again.
 
-Hochreiter & Schmidhuber (1997), as used by Keller, Muller, Sejnowski & Welling,
-"Traveling waves encode the recent past and enhance sequence learning" (ICLR 2024,
-arXiv 2309.08045): in their text, and otherwise in their code.
+Hochreiter & Schmidhuber (1997), in the form of Arjovsky, Shah & Bengio (2016), as
+Keller, Muller, Sejnowski & Welling, "Traveling waves encode the recent past and
+enhance sequence learning" (ICLR 2024, arXiv 2309.08045) have it: one way in their
+text, another in their code.
 """
 
 from __future__ import annotations
