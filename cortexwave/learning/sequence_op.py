@@ -1,16 +1,36 @@
 """A whole sequence through a wave RNN: one operation, forward and backward.
 
-h_t = f(u * h_{t-1} + V x_t + bias); what that means is `sequence_reference`.
+h_t = f(u * h_{t-1} + V x_t + bias); what that means is `sequence_reference`, and this
+is the same to rounding. One `torch.library` operation takes the sequence and another
+its gradient, so that autograd sees one node and not five a step, a state is kept once,
+and no drive or state of the whole sequence is made that nobody asked for.
+
+Not for second derivatives, `torch.func` transforms or forward-mode derivatives: the
+gradient refuses to be differentiated and names `backend="reference"`, which can. The
+result is the same in every bit from call to call and for one thread or two. TF32 is
+used on CUDA only where the caller has switched it on in torch
+(`torch.backends.cuda.matmul.allow_tf32`); it is off there by default.
 """
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, RunError
+from cortexwave.learning._sequence_layout import Layout
+from cortexwave.learning._sequence_passes import (
+    Arriving,
+    Sequence,
+    Wanted,
+    backward,
+    forward,
+    remembered,
+)
 from cortexwave.learning.sequence_reference import Activation, Outcome, run_reference
 from cortexwave.sheet.lattice import Boundary
 
@@ -35,22 +55,24 @@ def run_sequence(
     backend: str = "auto",
     budget: int = 2**28,
 ) -> Outcome:
-    """The last state of h_t = f(u * h_{t-1} + V x_t + bias), t = 1..T, and what is asked.
+    """What h_t = f(u * h_{t-1} + V x_t + bias), t = 1..T, leaves: h_T and more.
 
-    inputs       (batch, time, input)
-    u            (out, in, ky, kx), cross-correlation, odd sides: a 1 in the last x tap
-                 moves the state one site per step towards decreasing x
-    V            (input, feature, y, x)
-    bias         (feature, y, x)
-    start        (batch, feature, y, x), h_0; without it zero
-    readout      (output, feature, y, x), applied to every state; `readout_bias` (output,)
-    courses      (course, time): weights in time of the sums over states that come back
-    keep_states  whether every state comes back; otherwise none is kept for the caller
-    budget       bytes of states kept for the gradient; above it only every ~sqrt(T)-th
-                 is kept and the others are computed again on the way back
+    inputs        (batch, time, input)
+    u             (out, in, ky, kx), cross-correlation, odd sides: a 1 in the last x tap
+                  moves the state one site per step towards decreasing x
+    V             (input, feature, y, x)
+    bias          (feature, y, x)
+    start         (batch, feature, y, x): h_0; without it zero
+    readout       (output, feature, y, x), applied to every state
+    readout_bias  (output,)
+    courses       (course, time): weights in time; their sums over states come back
+    keep_states   whether every state comes back
+    budget        bytes of states remembered for the gradient; above it only every
+                  sqrt(T)-th is, and the others are computed again on the way back
 
-    A ring or line is y = 1. Raises `InputError` where shapes, dtypes or names do not
-    fit.
+    A ring or line is y = 1. Without a gradient to come, nothing is remembered. Numbers
+    that are not finite go through. Raises `InputError` where shapes, dtypes or names do
+    not fit, `RunError` where there is no memory for it.
     """
     given = {
         "inputs": inputs, "u": u, "V": V, "bias": bias, "start": start,
@@ -60,12 +82,27 @@ def run_sequence(
     _check_names(activation, boundary)
     _check_shapes(tensors)
     _check_kinds(tensors)
-    chosen_backend(backend, device=inputs.device, dtype=inputs.dtype)
-    return run_reference(
-        inputs, u, V, bias, activation=activation, boundary=boundary, start=start,
-        readout=readout, readout_bias=readout_bias, courses=courses,
-        keep_states=keep_states,
+    chosen = chosen_backend(backend, device=inputs.device, dtype=inputs.dtype)
+    if chosen == "reference":
+        with _memory_named(inputs, bias, budget):
+            return run_reference(
+                inputs, u, V, bias, activation=activation, boundary=boundary,
+                start=start, readout=readout, readout_bias=readout_bias,
+                courses=courses, keep_states=keep_states,
+            )  # fmt: skip
+    remember = torch.is_grad_enabled() and any(
+        value.requires_grad for value in tensors.values()
+    )
+    last, read, projected, states, _ = _sequence(
+        inputs, u, V, bias, start, readout, readout_bias, courses, activation,
+        *boundary, keep_states, remember, budget,
     )  # fmt: skip
+    return Outcome(
+        last=last,
+        readout=None if readout is None else read,
+        courses=None if courses is None else projected,
+        states=states if keep_states else None,
+    )
 
 
 def chosen_backend(
@@ -96,6 +133,210 @@ def chosen_backend(
     return backend if backend != "auto" else ("torch" if fits else "reference")
 
 
+# The operations. A tensor that was not asked for has no elements: an operation gives
+# tensors only. `saved` is what the forward pass leaves to the gradient.
+
+
+@torch.library.custom_op(
+    "cortexwave::sequence",
+    mutates_args=(),
+    schema="(Tensor inputs, Tensor u, Tensor V, Tensor bias, Tensor? start, "
+    "Tensor? readout, Tensor? readout_bias, Tensor? courses, str activation, "
+    "str along_y, str along_x, bool keep_states, bool remember, int budget) "
+    "-> (Tensor last, Tensor read, Tensor projected, Tensor states, Tensor saved)",
+)
+def _sequence(
+    inputs: Tensor,
+    u: Tensor,
+    V: Tensor,
+    bias: Tensor,
+    start: Tensor | None,
+    readout: Tensor | None,
+    readout_bias: Tensor | None,
+    courses: Tensor | None,
+    activation: str,
+    along_y: str,
+    along_x: str,
+    keep_states: bool,
+    remember: bool,
+    budget: int,
+) -> tuple[Tensor, ...]:
+    run = Sequence(
+        _layout(inputs, u, bias, along_y, along_x), inputs, u, V, bias, activation,
+        readout, courses, budget,
+    )  # fmt: skip
+    with _memory_named(inputs, bias, budget):
+        passed = forward(run, start, keep_states=keep_states, remember=remember)
+        if readout_bias is not None and passed.read is not None:
+            passed.read.add_(readout_bias)
+    given = (passed.last, passed.read, passed.courses, passed.states, passed.saved)
+    return _without_none(given, inputs)
+
+
+@torch.library.custom_op(
+    "cortexwave::sequence_gradient",
+    mutates_args=(),
+    schema="(Tensor? last, Tensor? read, Tensor? projected, Tensor? states, "
+    "Tensor inputs, Tensor u, Tensor V, Tensor bias, Tensor? readout, "
+    "Tensor? courses, Tensor saved, str activation, str along_y, str along_x, "
+    "int budget, bool[] wanted) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+)
+def _gradient(
+    last: Tensor | None,
+    read: Tensor | None,
+    projected: Tensor | None,
+    states: Tensor | None,
+    inputs: Tensor,
+    u: Tensor,
+    V: Tensor,
+    bias: Tensor,
+    readout: Tensor | None,
+    courses: Tensor | None,
+    saved: Tensor,
+    activation: str,
+    along_y: str,
+    along_x: str,
+    budget: int,
+    wanted: list[bool],
+) -> tuple[Tensor, ...]:
+    run = Sequence(
+        _layout(inputs, u, bias, along_y, along_x), inputs, u, V, bias, activation,
+        readout, courses, budget,
+    )  # fmt: skip
+    arriving = Arriving(last, read, projected, states)
+    with _memory_named(inputs, bias, budget):
+        g = backward(run, saved, arriving, Wanted(*wanted))
+    given = (g.inputs, g.u, g.V, g.bias, g.start, g.readout, g.courses)
+    return _without_none(given, inputs)
+
+
+def _without_none(given: tuple[Tensor | None, ...], like: Tensor) -> tuple[Tensor, ...]:
+    return tuple(like.new_empty(0) if one is None else one for one in given)
+
+
+def _layout(
+    inputs: Tensor, u: Tensor, bias: Tensor, along_y: str, along_x: str
+) -> Layout:
+    features, ny, nx = bias.shape
+    kernel = (u.shape[2], u.shape[3])
+    return Layout((ny, nx), kernel, (along_y, along_x), features, inputs.shape[0])
+
+
+@_sequence.register_fake
+def _(
+    inputs: Tensor, u: Tensor, V: Tensor, bias: Tensor, start: Tensor | None,
+    readout: Tensor | None, readout_bias: Tensor | None, courses: Tensor | None,
+    activation: str, along_y: str, along_x: str, keep_states: bool, remember: bool,
+    budget: int,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    batch, steps = inputs.shape[:2]
+    saved: tuple[int, ...] = (0,)
+    if remember:
+        layout = _layout(inputs, u, bias, along_y, along_x)
+        slots = remembered(layout, steps, budget, inputs.element_size())
+        saved = (slots, layout.numbers)
+    read = (0,) if readout is None else (batch, steps, readout.shape[0])
+    projected = (0,) if courses is None else (batch, courses.shape[0], *bias.shape)
+    states = (batch, steps, *bias.shape) if keep_states else (0,)
+    shapes = ((batch, *bias.shape), read, projected, states, saved)
+    return tuple(inputs.new_empty(shape) for shape in shapes)
+
+
+@_gradient.register_fake
+def _(
+    last: Tensor | None, read: Tensor | None, projected: Tensor | None,
+    states: Tensor | None, inputs: Tensor, u: Tensor, V: Tensor, bias: Tensor,
+    readout: Tensor | None, courses: Tensor | None, saved: Tensor, activation: str,
+    along_y: str, along_x: str, budget: int, wanted: list[bool],
+) -> tuple[Tensor, ...]:  # fmt: skip
+    asked = Wanted(*wanted)
+    shapes = (
+        inputs.shape if asked.inputs else (0,),
+        u.shape if asked.u else (0,),
+        V.shape if asked.drive else (0,),
+        bias.shape if asked.drive else (0,),
+        (inputs.shape[0], *bias.shape) if asked.start else (0,),
+        (0,) if readout is None or not asked.readout else readout.shape,
+        (0,) if courses is None or not asked.courses else courses.shape,
+    )
+    return tuple(inputs.new_empty(shape) for shape in shapes)
+
+
+def _set_up(ctx: Any, inputs: tuple, output: tuple) -> None:
+    x, u, V, bias, _, readout, _, courses, *how, keep_states, _, budget = inputs
+    saved = output[-1]
+    ctx.asked = (True, readout is not None, courses is not None, keep_states)
+    ctx.mark_non_differentiable(saved)
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(x, u, V, bias, readout, courses, saved)
+    ctx.how = (*how, budget)
+
+
+def _back(ctx: Any, *arriving: Tensor | None) -> tuple:
+    last, read, projected, states = (
+        gradient if asked else None
+        for gradient, asked in zip(arriving[:-1], ctx.asked, strict=True)
+    )
+    needs = ctx.needs_input_grad
+    wanted = [
+        needs[0], needs[1], needs[2] or needs[3], needs[4],
+        needs[5] and read is not None, needs[7] and projected is not None,
+    ]  # fmt: skip
+    grads = _gradient(
+        last, read, projected, states, *ctx.saved_tensors, *ctx.how, wanted
+    )
+    g_inputs, g_u, g_V, g_bias, g_start, g_readout, g_courses = grads
+    g_readout_bias = None
+    if needs[6] and read is not None:
+        g_readout_bias = read.sum(dim=(0, 1))
+    drive = wanted[2]
+    return (
+        g_inputs if wanted[0] else None, g_u if wanted[1] else None,
+        g_V if drive else None, g_bias if drive else None,
+        g_start if wanted[3] else None, g_readout if wanted[4] else None,
+        g_readout_bias, g_courses if wanted[5] else None,
+        None, None, None, None, None, None,
+    )  # fmt: skip
+
+
+def _refuse(ctx: Any, *arriving: Tensor | None) -> None:
+    raise RuntimeError(
+        "the gradient of run_sequence has no derivative of its own on backend 'torch'; "
+        "for second derivatives use backend='reference'"
+    )
+
+
+_sequence.register_autograd(_back, setup_context=_set_up)
+_gradient.register_autograd(_refuse)
+
+
+@contextmanager
+def _memory_named(inputs: Tensor, bias: Tensor, budget: int) -> Iterator[None]:
+    """Turn a want of memory into a `RunError` that says of what and what helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_shortage(error):
+            raise
+        batch, steps = inputs.shape[:2]
+        state = batch * bias.numel() * inputs.element_size()
+        raise RunError(
+            f"no memory for a sequence of {steps} steps: a state of {batch} sequences "
+            f"x {tuple(bias.shape)} is {state:,} bytes, all states are "
+            f"{state * steps:,}. Lower `budget` (now {budget:,} bytes of states kept "
+            "for the gradient), ask for no states, or take a smaller batch "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+
+
+def _is_shortage(error: Exception) -> bool:
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        word in str(error).lower() for word in words
+    )
+
+
 def _check_names(activation: str, boundary: tuple[str, str]) -> None:
     if activation not in get_args(Activation):
         raise InputError(
@@ -119,8 +360,11 @@ def _check_shapes(tensors: dict[str, Tensor]) -> None:
         "inputs": "(batch, time, input)", "u": "(out, in, ky, kx)",
         "V": "(input, feature, y, x)", "bias": "(feature, y, x)",
     }  # fmt: skip
-    faults = [f"{name} is {shapes[name]}; it is {names[name]}"
-              for name, count in dims.items() if len(shapes[name]) != count]  # fmt: skip
+    faults = [
+        f"{name} is {shapes[name]}; it is {names[name]}"
+        for name, count in dims.items()
+        if len(shapes[name]) != count
+    ]
     if not faults:
         faults = _misfits(shapes)
     if faults:
