@@ -22,13 +22,13 @@ __all__ = ["TASKS", "Batch", "Shape", "Source", "TaskDocument"]
 
 
 def _found(names: Iterable[str]) -> dict[str, type[Document]]:
-    """The tasks' documents by their kind."""
+    """The tasks' documents by their kind, in the order of the alphabet."""
     tasks: dict[str, type[Document]] = {}
-    for name in sorted(names):
+    for name in names:
         if not name.startswith("_"):
             document: Any = importlib.import_module(f"{__name__}.{name}").TASK
             tasks[document.model_fields["kind"].default] = document
-    return tasks
+    return dict(sorted(tasks.items()))
 
 
 TASKS = _found(module.name for module in pkgutil.iter_modules(__path__))

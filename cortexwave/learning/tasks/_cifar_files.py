@@ -87,9 +87,8 @@ def pickled_batch(file: Path) -> Pair:
     try:
         entries = reader.load()
     except _NO_PICKLE as error:
-        raise InputError(
-            f"{file}: not a pickled CIFAR-10 batch ({str(error)[:200]})"
-        ) from error
+        why = str(error)[:200] or type(error).__name__
+        raise InputError(f"{file}: not a pickled CIFAR-10 batch ({why})") from error
     if not isinstance(entries, Mapping):
         raise InputError(f"{file}: the pickle holds no dictionary, so it is no batch")
     data, labels = (
