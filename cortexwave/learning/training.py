@@ -184,10 +184,10 @@ def _one_seed(
             if standing.best_iteration == standing.iteration:
                 save("best.h5")
             standing.ended = _ended(training, standing, total, per_unit)
+        yield Progress(seed, standing.iteration, total, row)
         if now - since > CHECKPOINT_EVERY or standing.ended or stopped.is_set():
             save("checkpoint.h5", optimiser=optimiser)
             since = now
-        yield Progress(seed, standing.iteration, total, row)
         if stopped.is_set() and not standing.ended:
             where = folder.parent
             raise Interrupted(
