@@ -26,7 +26,7 @@ from cortexwave.learning.initial import (
     tied_kernel,
     uniform,
 )
-from cortexwave.learning.initial_documents import RelabelledShift
+from cortexwave.learning.initial_documents import RelabelledShift, Trained
 from cortexwave.learning.local_rnn import LocalRNN
 from cortexwave.learning.oscillators import CoupledOscillator, NeuralWaveMachine
 from cortexwave.learning.readouts import LinearReadout, build_readout
@@ -274,7 +274,7 @@ def _input_map(document: Any, make: _Making) -> np.ndarray:
 
 def _freeze(
     network: nn.Module,
-    trained: documents.Trained,
+    trained: Trained,
     recurrent: Iterable[str],
     entering: Iterable[str],
 ) -> None:

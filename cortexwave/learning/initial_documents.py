@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from cortexwave.documents import Document
-from cortexwave.nodes import Path_
+from cortexwave.learning.readout_documents import Answering, Located
+
+if TYPE_CHECKING:
+    from cortexwave.learning.tasks import Shape
 
 Field_ = tuple[int, int, int]  # (feature, y, x)
 
 
 class _Recurrent(Document):
-    def faults(
-        self, field: Field_, sides: tuple[int, int]
-    ) -> Iterable[tuple[Path_, str]]:
+    def faults(self, field: Field_, sides: tuple[int, int]) -> Iterable[Located]:
         """What does not fit a field with a kernel of these sides along (y, x)."""
         return ()
 
@@ -45,9 +46,7 @@ class Shift(_Recurrent):
         each = given if isinstance(given, list) else [given] * channels
         return [(0.0, v) if isinstance(v, float | int) else v for v in each]
 
-    def faults(
-        self, field: Field_, sides: tuple[int, int]
-    ) -> Iterable[tuple[Path_, str]]:
+    def faults(self, field: Field_, sides: tuple[int, int]) -> Iterable[Located]:
         """What does not fit a field with a kernel of these sides along (y, x)."""
         place = ("velocity",)
         velocities = self.velocities(field[0])
@@ -228,3 +227,26 @@ InputMap = Annotated[
     SingleSite | SingleSitePerSymbol | SparseRandom | NormalInput | UniformInput,
     Field(discriminator="kind"),
 ]
+
+
+class Trained(Document):
+    """What is trained besides the readout; false freezes weights and their biases.
+
+    Both false is the frozen network of the paper's appendix.
+    """
+
+    recurrent: bool = True
+    input: bool = True
+
+
+class Fed(Answering):
+    """A network whose input map has a name, and which parts of it are trained."""
+
+    input: InputMap
+    train: Trained = Trained()
+
+    def faults(self, shape: Shape) -> Iterable[Located]:
+        """What cannot be meant for a task of this shape."""
+        yield from super().faults(shape)
+        for message in self.input.faults(self.field, shape.inputs):
+            yield ("input",), message

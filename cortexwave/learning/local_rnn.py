@@ -6,7 +6,6 @@ shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -14,14 +13,7 @@ from torch import Tensor, nn
 
 from cortexwave.learning.readouts import LinearReadout
 from cortexwave.learning.recurrent import Recurrent
-from cortexwave.learning.sequence_op import Activation
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "identity": lambda values: values,
-    "sigmoid": torch.sigmoid,
-}
+from cortexwave.learning.sequence_reference import ACTIVATIONS, Activation
 
 
 class LocalRNN(Recurrent):
@@ -53,7 +45,7 @@ class LocalRNN(Recurrent):
         weights = self.u.flatten(2).transpose(1, 2)  # (site, in * tap, out)
         V = self.V[:, :, 0].permute(2, 0, 1)  # (site, input, feature)
         bias = (self.site_bias + self.local_bias)[:, 0].T[:, None]  # (site, 1, feature)
-        activation = _ACTIVATIONS[self.activation]
+        activation = ACTIVATIONS[self.activation]
         # site s hears the sites of row s
         near = torch.arange(side, device=inputs.device) - side // 2
         heard = (torch.arange(sites, device=inputs.device)[:, None] + near) % sites

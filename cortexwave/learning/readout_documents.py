@@ -9,9 +9,12 @@ from pydantic import Field, model_validator
 
 from cortexwave.documents import Document
 from cortexwave.faults import fault_error
+from cortexwave.nodes import Path_
 
 if TYPE_CHECKING:
     from cortexwave.learning.tasks import Shape
+
+Located = tuple[Path_, str]  # a fault: path below the network, and what is wrong
 
 
 class LinearReadout(Document):
@@ -75,3 +78,19 @@ class TimeCourseReadout(Document):
 Readout = Annotated[
     LinearReadout | MLPReadout | TimeCourseReadout, Field(discriminator="kind")
 ]
+
+
+class Answering(Document):
+    """Common to all networks: how the answer is read."""
+
+    readout: Readout = LinearReadout()
+
+    @property
+    def field(self) -> tuple[int, int, int]:
+        """Shape (feature, y, x) of a state."""
+        raise NotImplementedError
+
+    def faults(self, shape: Shape) -> Iterable[Located]:
+        """What cannot be meant for a task of this shape."""
+        for message in self.readout.faults(shape):
+            yield ("readout",), message
