@@ -14,12 +14,14 @@ from pydantic import Field, model_validator
 from cortexwave.documents import Document
 from cortexwave.faults import fault_error
 from cortexwave.learning.initial_documents import (
+    BiasStart,
     Chain,
     DenseRecurrent,
     Fed,
     IdentityMatrix,
     InputMap,
     NormalInput,
+    RandomMatrix,
 )
 from cortexwave.learning.readout_documents import Answering, Located
 
@@ -34,8 +36,10 @@ class IdentityRNNDocument(Fed):
 
     Le, Jaitly and Hinton (2015, arXiv 1504.00941) start U at the identity; the other
     starts are the controls. `input_bias` and `recurrent_bias` start at zero or
-    uniform: +-1/sqrt(inputs) and +-1/sqrt(units) (torch's defaults). torch.nn.RNN
-    computes it, hence two biases.
+    uniform: +-1/sqrt(inputs) and +-1/sqrt(units) (torch's defaults). As published
+    in Keller et al. (2024) the first is zero where the input map names sites and
+    uniform elsewhere, the second uniform where U is random and zero elsewhere.
+    torch.nn.RNN computes it, hence two biases.
     """
 
     kind: Literal["identity_rnn"] = "identity_rnn"
@@ -43,13 +47,25 @@ class IdentityRNNDocument(Fed):
     activation: Literal["relu", "tanh"] = "relu"
     recurrent: DenseRecurrent = IdentityMatrix()
     input: InputMap = NormalInput()
-    input_bias: Literal["zero", "uniform"] = "uniform"
-    recurrent_bias: Literal["zero", "uniform"] = "zero"
+    input_bias: BiasStart = "as_published"
+    recurrent_bias: BiasStart = "as_published"
 
     @property
     def field(self) -> tuple[int, int, int]:
         """Shape (feature, y, x) of a state."""
         return 1, 1, self.units
+
+    @property
+    def input_bias_start(self) -> str:
+        """How the input's bias starts: "zero" or "uniform"."""
+        return self.input.bias if self.input_bias == "as_published" else self.input_bias
+
+    @property
+    def recurrent_bias_start(self) -> str:
+        """How the recurrent bias starts: "zero" or "uniform"."""
+        if self.recurrent_bias != "as_published":
+            return self.recurrent_bias
+        return "uniform" if isinstance(self.recurrent, RandomMatrix) else "zero"
 
     @model_validator(mode="after")
     def _fits(self) -> IdentityRNNDocument:

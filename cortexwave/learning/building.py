@@ -147,7 +147,9 @@ def _wave_rnn(
     network = WaveRNN(
         make.tensor(_kernel(document, make)),
         make.tensor(_input_map(document, make)),
-        make.bias(document.site_bias, "site_bias", make.shape.inputs, document.field),
+        make.bias(
+            document.site_bias_start, "site_bias", make.shape.inputs, document.field
+        ),
         make.bias(document.channel_bias, "channel_bias", fan_in, (channels,))
         if document.biases == "two"
         else None,
@@ -168,7 +170,7 @@ def _local_rnn(document: documents.LocalRNNDocument, make: _Making) -> LocalRNN:
     network = LocalRNN(
         make.tensor(np.stack(kernels)),
         make.tensor(_input_map(document, make)),
-        make.bias("zero", "site_bias", 1, document.field),
+        make.bias(document.input.bias, "site_bias", make.shape.inputs, document.field),
         make.bias("zero", "local_bias", 1, document.field),
         make.readout(document),
         activation=document.activation,
@@ -186,13 +188,13 @@ def _identity_rnn(document: documents.IdentityRNNDocument, make: _Making) -> Lay
         # unit i is now called labels[i], for what enters it too
         entering[:, relabelling(units, make.seed)] = entering.copy()
     layer = torch_layer("rnn", inputs, units, activation=document.activation)
-    input_bias = make.bias(document.input_bias, "input_bias", inputs, (units,))
+    input_bias = make.bias(document.input_bias_start, "input_bias", inputs, (units,))
     set_parameters(layer, {
         "weight_ih_l0": make.tensor(entering.T.copy()),
         "weight_hh_l0": make.tensor(recurrent),
         "bias_ih_l0": input_bias,
         "bias_hh_l0": make.bias(
-            document.recurrent_bias, "recurrent_bias", units, (units,)
+            document.recurrent_bias_start, "recurrent_bias", units, (units,)
         ),
     })  # fmt: skip
     network = _of_layer(layer, document, make)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from cortexwave.learning.readout_documents import Answering, Located
 if TYPE_CHECKING:
     from cortexwave.learning.tasks import Shape
 
+BiasStart = Literal["as_published", "zero", "uniform"]
 Field_ = tuple[int, int, int]  # (feature, y, x)
 
 
@@ -152,6 +153,10 @@ DenseRecurrent = Annotated[
 
 
 class _Input(Document):
+    """`bias` is how the published code starts the bias that goes with the map."""
+
+    bias: ClassVar[Literal["zero", "uniform"]] = "zero"
+
     def faults(self, field: Field_, inputs: int | None = None) -> Iterable[str]:
         """What does not fit a field (feature, y, x) with so many inputs, if known."""
         return ()
@@ -214,6 +219,7 @@ class NormalInput(_Input):
     """Every weight normal, mean 0 and deviation `std`: 0.001 as in Le et al. (2015)."""
 
     kind: Literal["normal"] = "normal"
+    bias: ClassVar[Literal["zero", "uniform"]] = "uniform"
     std: float = Field(default=0.001, gt=0)
 
 
@@ -221,6 +227,7 @@ class UniformInput(_Input):
     """Every weight uniform in +-1/sqrt(inputs), torch's default."""
 
     kind: Literal["uniform"] = "uniform"
+    bias: ClassVar[Literal["zero", "uniform"]] = "uniform"
 
 
 InputMap = Annotated[

@@ -26,6 +26,7 @@ from cortexwave.learning.baseline_documents import (
     NeuralWaveMachineDocument,
 )
 from cortexwave.learning.initial_documents import (
+    BiasStart,
     Fed,
     InputMap,
     Shift,
@@ -122,14 +123,19 @@ class _Wave(_Sheet):
     as its code has it: that one, and a scalar for each channel. `site_bias` and
     `channel_bias` say how they start: zero, or uniform, which is +-1/sqrt(inputs)
     for sites and +-1/sqrt(channels * kernel) for channels (torch's defaults). As
-    published a channel's bias starts uniform and a site's at zero, the latter
-    uniform where the input map is normal ("- V-init").
+    published a channel's bias starts uniform, and a site's at zero where the input
+    map names sites, uniform where it is normal or uniform ("- V-init").
     """
 
     boundary: Boundary | Sides = "periodic"
     biases: Literal["one", "two"] = "two"
-    site_bias: Literal["zero", "uniform"] = "zero"
+    site_bias: BiasStart = "as_published"
     channel_bias: Literal["zero", "uniform"] = "uniform"
+
+    @property
+    def site_bias_start(self) -> str:
+        """How the sites' bias starts: "zero" or "uniform"."""
+        return self.input.bias if self.site_bias == "as_published" else self.site_bias
 
     @property
     def boundaries(self) -> tuple[Boundary, Boundary]:
@@ -167,7 +173,9 @@ class LocalRNNDocument(_Sheet):
     """A wave RNN on rings whose kernel differs from site to site.
 
     Keller et al. (2024), appendix: "locally connected". Two biases of the size of
-    the state, both starting at zero, as in its code.
+    the state, as in its code: the recurrent one starts at zero, the other as a wave
+    RNN's. Started at random, each site's taps are drawn as a wave RNN's (the code
+    draws far smaller ones: its Xavier rule counts the sites as inputs).
     """
 
     kind: Literal["local_rnn"] = "local_rnn"

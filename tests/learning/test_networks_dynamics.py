@@ -138,6 +138,37 @@ def test_biases_start_as_their_names_say():
     assert not values(made.channel_bias).any()
 
 
+@pytest.mark.parametrize(
+    ("recurrent", "entering", "recurrent_starts", "input_starts"),
+    [
+        ("identity", "normal", False, True),
+        ("random", "normal", True, True),
+        ("shift", "single_site", False, False),
+        ("identity", "uniform", False, True),
+    ],
+)
+def test_a_dense_networks_biases_start_as_in_the_published_code(
+    recurrent, entering, recurrent_starts, input_starts
+):
+    # its rnn_model.py: V's bias is zeroed with solo_init, U's unless init=rand
+    document = {
+        "kind": "identity_rnn", "units": 9, "recurrent": {"kind": recurrent},
+        "input": {"kind": entering},
+    }  # fmt: skip
+    layer = network(document).layer
+    assert bool(values(layer.bias_hh_l0).any()) == recurrent_starts
+    assert bool(values(layer.bias_ih_l0).any()) == input_starts
+
+
+@pytest.mark.parametrize("kind", ["wave_rnn", "local_rnn"])
+def test_a_sites_bias_starts_at_zero_unless_the_input_map_is_dense(kind):
+    document = {"kind": kind, "units": 9}
+    named = network({**document, "input": {"kind": "single_site"}})
+    dense = network({**document, "input": {"kind": "normal"}})
+    assert not values(named.site_bias).any()
+    assert values(dense.site_bias).all()
+
+
 def test_frozen_weights_take_no_gradient_and_the_readout_does():
     document = {
         "kind": "wave_rnn", "units": 9, "train": {"recurrent": False, "input": False},
@@ -302,7 +333,8 @@ def test_each_site_of_a_local_ring_hears_through_its_own_kernel():
         ]
         for out in range(2)
     ]
-    assert_allclose(states[1], expected, atol=EXACT)
+    bias = values(made.site_bias)[:, 0]
+    assert_allclose(states[1], expected + bias, atol=EXACT)
 
 
 def test_a_local_ring_starts_as_a_shift():
