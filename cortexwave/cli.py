@@ -314,10 +314,15 @@ def _title_of_checked(file: Path, settings: list[str]) -> str:
     from cortexwave.documents import read_document
 
     if read_document(file).values.get("kind") == "training":
-        from cortexwave.learning.training_document import load_training
+        from cortexwave.learning.training_document import (
+            check_training_document,
+            load_training,
+        )
         from cortexwave.protocol.changes import read_changes
 
-        return load_training(file).with_changes(read_changes(settings)).title
+        training = load_training(file).with_changes(read_changes(settings))
+        check_training_document(training)
+        return training.title
     from cortexwave.preparation import prepare
 
     protocol = _loaded(file, settings, None)

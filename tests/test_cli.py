@@ -33,7 +33,7 @@ def test_check_passes_every_shipped_protocol():
     done = cortexwave("check", "protocols/")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == len(
-        list((ROOT / "protocols").glob("*.yaml"))
+        list((ROOT / "protocols").rglob("*.yaml"))
     )
 
 
@@ -187,3 +187,91 @@ def test_view_refuses_what_it_cannot_draw(tmp_path):
         done = cortexwave("view", *words)
         assert done.returncode == 2
         assert done.stderr.startswith("cortexwave: ")
+
+
+TRAINING = """\
+cortexwave: 1
+kind: training
+title: Two symbols
+task: {kind: copy, convention: paper, length: 2, symbols: 2, items: 2}
+network: {kind: wave_rnn, units: 8, channels: 2}
+training: {learning_rate: 1e-2, batch: 16, iterations: 20}
+evaluation: {every: 10, sequences: 20}
+"""
+
+
+@pytest.fixture
+def training(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(TRAINING)
+    return path
+
+
+def test_train_writes_a_folder_and_prints_scores_and_its_path(tmp_path, training):
+    out = tmp_path / "run"
+    done = cortexwave("train", training, "-o", out, "--seeds", "3,4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "Two symbols: seeds 3, 4"
+    assert done.stdout.splitlines()[-1] == str(out)
+    assert "seed 4 iteration 20: cross entropy" in done.stderr
+    assert sorted(p.name for p in out.glob("seed-*")) == ["seed-3", "seed-4"]
+    told = cortexwave("info", out, "--json")
+    assert json.loads(told.stdout)["seeds"] == [3, 4]
+    again = cortexwave("train", training, "-o", out)
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+    assert cortexwave("resume", out, "-q").returncode == 0
+
+
+def test_the_trained_sheet_runs_on_every_engine(tmp_path, training):
+    assert cortexwave("train", training, "-o", tmp_path / "run").returncode == 0
+    sheet = tmp_path / "run/seed-0/sheet/sheet.yaml"
+    assert cortexwave("check", sheet).returncode == 0
+    fields = []
+    for engine in ("reference", "torch", "brian2"):
+        out = tmp_path / f"{engine}.h5"
+        done = cortexwave("run", sheet, "-o", out, "--backend", engine)
+        assert done.returncode == 0, done.stderr
+        with xr.open_dataset(out) as recording:
+            fields.append(recording.h.values)
+    for field in fields[1:]:
+        # float64 throughout
+        assert np.abs(field - fields[0]).max() <= 1e-10 * np.abs(fields[0]).max()
+
+
+def test_check_names_the_faults_of_a_training_with_their_lines(training):
+    training.write_text(TRAINING.replace("units: 8", "unit: 8") + "goals: {mse: 1}\n")
+    done = cortexwave("check", training)
+    assert done.returncode == 2
+    assert "two.yaml:5: network.unit: unknown key; did you mean 'units'" in done.stderr
+    training.write_text(TRAINING + "goals: {mse: 1}\n")
+    done = cortexwave("check", training)
+    assert "two.yaml:8: goals.mse: 'mse' is no score of the task" in done.stderr
+
+
+def test_a_training_that_diverges_exits_3(tmp_path, training):
+    done = cortexwave("train", training, "-o", tmp_path / "run", "--set",
+                      "training.learning_rate=100", "--set", "training.optimiser=sgd",
+                      "--set", "network.activation=identity", "--set",
+                      "training.iterations=300")  # fmt: skip
+    assert done.returncode == 3
+    assert "1 of 1 seeds failed" in done.stderr
+    assert "norm of its gradient" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "culprit"),
+    [
+        (("train", "two.yaml", "-o", "x", "--seeds", "a"), "--seeds 'a': whole"),
+        (("train", "two.yaml", "-o", "x", "--device", "cuda:7"), "no device 'cuda:7'"),
+        (("train", str(RING), "-o", "x"), "'simulation' is not a kind"),
+        (("run", "two.yaml", "-o", "x.h5"), "'training' is not a kind"),
+        (("resume", "."), "not the folder of a training"),
+        (("schema", "nothing"), "no kind 'nothing'; kinds are simulation, training"),
+    ],
+)
+def test_wrong_use_of_training_exits_2(training, words, culprit):
+    done = cortexwave(*words, cwd=training.parent)
+    assert done.returncode == 2
+    assert culprit in done.stderr
+    assert not (training.parent / "x").exists()

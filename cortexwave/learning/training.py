@@ -21,11 +21,8 @@ from torch import nn
 
 from cortexwave.devices import denormals_flushed, torch_device
 from cortexwave.errors import (
-    Fault,
-    InputError,
     Interrupted,
     NotFiniteError,
-    ProtocolError,
     RunError,
 )
 from cortexwave.learning import checkpoints, run_folder
@@ -33,7 +30,11 @@ from cortexwave.learning.building import build_network, summary
 from cortexwave.learning.checkpoints import Standing
 from cortexwave.learning.optimisation import Stepped, evaluate, optimiser_of, step
 from cortexwave.learning.tasks import Source
-from cortexwave.learning.training_document import Training, parse_training
+from cortexwave.learning.training_document import (
+    Training,
+    check_parts,
+    parse_training,
+)
 from cortexwave.learning.wave_rnn import WaveRNN
 from cortexwave.stopping import stop_on_interrupt
 
@@ -97,26 +98,12 @@ def load_network(path: str | Path) -> nn.Module:
 def check_training(training: Training) -> dict[str, Any]:
     """Everything that can be told without training; the network's summary.
 
-    Raises `InputError` where data are missing, the device is not there, a goal is no
-    score of the task, or a batch is larger than the set.
+    Raises `InputError` where data are missing, the device is not there, or the parts
+    of the document do not fit one another (each fault with its line).
     """
     source = training.task.open(training.folder, training.seeds[0])
-    faults = []
-    for name in [*training.goals, *filter(None, [training.evaluation.select])]:
-        if name not in source.chance:
-            place = "goals" if name in training.goals else "evaluation.select"
-            faults.append(Fault(place, (
-                f"'{name}' is no score of the task; scores are "
-                f"{', '.join(source.chance)}"
-            ), training.source.line((place.split(".")[0],))))  # fmt: skip
-    try:
-        _iterations(training, source)
-        network = _network(training, source, training.seeds[0])
-    except InputError as error:
-        faults += [Fault("", str(error))]
-    if faults:
-        raise ProtocolError(training.source.file, faults)
-    return summary(network)
+    check_parts(training, source)
+    return summary(_network(training, source, training.seeds[0]))
 
 
 def _last(steps: Iterator[Progress], folder: Path) -> dict[str, Any]:
@@ -314,18 +301,8 @@ def reached(score: str, value: float, goal: float) -> bool:
 def _iterations(training: Training, source: Source) -> tuple[int, int]:
     """Iterations of the whole length, and in one of its units (iteration, epoch)."""
     chosen, count = training.training, source.counts["train"]
-    if count is not None and chosen.batch > count:
-        raise InputError(
-            f"training.batch is {chosen.batch}; the training part has {count} sequences"
-        )
-    if chosen.unit == "iterations":
-        return chosen.length, 1
-    if count is None:
-        raise InputError(
-            "training.epochs is given, but the task makes its sequences on demand; "
-            "give training.iterations"
-        )
-    return chosen.length * (count // chosen.batch), count // chosen.batch
+    per_unit = 1 if count is None or chosen.epochs is None else count // chosen.batch
+    return chosen.length * per_unit, per_unit
 
 
 def _network(training: Training, source: Source, seed: int) -> nn.Module:

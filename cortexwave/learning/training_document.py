@@ -21,12 +21,12 @@ from cortexwave.documents import (
     read_document,
 )
 from cortexwave.errors import Fault, ProtocolError
-from cortexwave.faults import check_document
-from cortexwave.learning.network_documents import NetworkDocument
+from cortexwave.faults import check_document, nearest
+from cortexwave.learning import tasks
+from cortexwave.learning.network_documents import NetworkDocument, network_faults
 from cortexwave.learning.tasks import TaskDocument
+from cortexwave.nodes import shown
 from cortexwave.units import Duration, Length
-
-LOSSES = {"cross_entropy", "mean_squared_error"}
 
 
 class Constant(Document):
@@ -235,6 +235,45 @@ def training_of(source: Source) -> Training:
     training: Training = check_document(Training, source, document=text)
     training._source = source
     return training
+
+
+def check_training_document(training: Training) -> None:
+    """What can be told without torch, and without files that the user has to bring.
+
+    Raises `ProtocolError` with every fault and its line.
+    """
+    if not hasattr(training.task, "folder"):
+        check_parts(training, training.task.open(training.folder, training.seeds[0]))
+
+
+def check_parts(training: Training, source: tasks.Source) -> None:
+    """Hold the parts of a document against one another and the task's sequences."""
+    faults: list[tuple[tuple[str | int, ...], str]] = [
+        (("network", *path), message)
+        for path, message in network_faults(training.network, source.shape)
+    ]
+    named = [(("goals", name), name) for name in training.goals]
+    if training.evaluation.select is not None:
+        named.append((("evaluation", "select"), training.evaluation.select))
+    for path, name in named:
+        if name not in source.chance:
+            known = ", ".join(source.chance)
+            message = f"'{name}' is no score of the task; scores are {known}"
+            faults.append((path, message + nearest(name, source.chance)))
+    chosen, count = training.training, source.counts["train"]
+    if count is not None and chosen.batch > count:
+        message = f"{chosen.batch}; the training part has {count} sequences"
+        faults.append((("training", "batch"), message))
+    if count is None and chosen.epochs is not None:
+        faults.append((("training", "epochs"), (
+            "the task makes its sequences on demand, so that there is no epoch; give "
+            "training.iterations"
+        )))  # fmt: skip
+    if faults:
+        document = training.source
+        raise ProtocolError(document.file, [
+            Fault(shown(path), message, document.line(path)) for path, message in faults
+        ])  # fmt: skip
 
 
 def json_schema() -> dict[str, Any]:

@@ -383,12 +383,16 @@ def test_a_checkpoint_of_weights_alone_cannot_be_trained_on(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"goals": {"acuracy": 1}}, "goals: 'acuracy' is no score of the task"),
-        ({"evaluation.select": "mse"}, "evaluation.select: 'mse' is no score"),
+        ({"goals": {"acuracy": 1}}, r"tiny\.yaml:\d+: goals.acuracy: .* no score"),
+        ({"evaluation.select": "mse"}, r"yaml:7: evaluation.select: 'mse' is no"),
         ({"training.iterations": None, "training.epochs": 3}, "on demand"),
         ({"run.device": "cuda:9"}, "there is no device 'cuda:9'.*there is cpu"),
         ({"task": {"kind": "digits"}, "training.batch": 2000}, "has 1266 sequences"),
         ({"network.kernel": 9}, "kernel.*9 sites"),
+        (
+            {"network.readout": {"kind": "time_course", "courses": 2}},
+            r"yaml:5: network.readout: time_course gives one answer",
+        ),
         ({"run.backend": "triton"}, "triton"),
     ],
 )
