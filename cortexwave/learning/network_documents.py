@@ -111,7 +111,8 @@ class _Sheet(Fed):
                     f"{n if n % 2 else n - 1}",
                 )
         for path, message in self.recurrent.faults(self.field, self.sides):
-            yield ("recurrent", *path), message
+            given = "recurrent" in self.model_fields_set
+            yield ("recurrent", *(path if given else ())), message
         for message in self.input.faults(self.field):
             yield ("input",), message
 

@@ -50,6 +50,10 @@ BAD = {
         f"{RING}, recurrent: {{kind: shift, velocity: [[1, 0], [0, 1]]}}",
         "network.recurrent.velocity: 1 along y, where the kernel has one site",
     ),
+    "along x on a line across, by default": (
+        "kind: wave_rnn, shape: [9, 1], kernel: [3, 1]",
+        "network.recurrent: 1 along x, where the kernel has one site",
+    ),
     "too few velocities": (
         f"{RING}, recurrent: {{kind: shift, velocity: [1, 1, 1]}}",
         "network.recurrent.velocity: 3 velocities for 2 channels; give one for each",
