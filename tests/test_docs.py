@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import cortexwave as cw
 from cortexwave.catalogue import catalogue
+from cortexwave.learning.network_documents import NetworkDocument, WaveRNNDocument
+from cortexwave.learning.tasks import TASKS
+from cortexwave.learning.training_document import (
+    Evaluation,
+    Export,
+    Optimisation,
+    Place,
+    Stop,
+    Training,
+    check_training_document,
+    parse_training,
+)
 from cortexwave.protocol.document import Model, Record, Run, Sheet
 from cortexwave.sheet.trials import Trials
 
 ROOT = Path(__file__).parent.parent
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+TRAINING = (ROOT / "docs" / "training.md").read_text()
 
 
 @pytest.mark.parametrize("group", ["engines", "stimuli", "kernels", "fields"])
@@ -25,6 +39,34 @@ def test_the_protocol_page_names_every_kind(group):
 def test_the_protocol_page_names_every_key(part):
     keys = set(re.findall(r"(\w+):", PROTOCOL))
     assert set(part.model_fields) <= keys
+
+
+@pytest.mark.parametrize("group", ["networks", "tasks"])
+def test_the_training_page_names_every_kind(group):
+    assert [name for name in catalogue()[group] if f"`{name}`" not in TRAINING] == []
+
+
+@pytest.mark.parametrize(
+    "part", [Training, Optimisation, Evaluation, Stop, Place, Export, WaveRNNDocument]
+)
+def test_the_training_page_names_every_key(part):
+    keys = set(re.findall(r"(\w+):", TRAINING))
+    assert set(part.model_fields) - {"units"} <= keys
+
+
+@pytest.mark.parametrize("documents", [get_args(get_args(NetworkDocument)[0]),
+                                       TASKS.values()])  # fmt: skip
+def test_the_training_page_names_every_key_of_networks_and_tasks(documents):
+    words = set(re.findall(r"\w+", TRAINING))
+    keys = {key for document in documents for key in document.model_fields}
+    assert keys <= words
+
+
+def test_the_training_on_its_page_is_sound():
+    (text,) = _yaml_blocks(ROOT / "docs" / "training.md")
+    training = parse_training(text)
+    check_training_document(training)
+    assert training.network.units == 100
 
 
 def _yaml_blocks(path):
