@@ -2,8 +2,9 @@
 
 u (out, in, ky, kx) as cross-correlation, V (input, feature, y, x), bias (feature, y,
 x); W (output, feature, y, x) and W_bias (output) where the readout is linear. The
-attributes say activation, boundary (y, x) and step in s. No torch is needed to read
-or write such a file.
+attributes say activation, boundary (y, x) and step in s, and `sha256` that of the
+arrays; a file written by other means may lack that. No torch is needed to read or
+write such a file.
 """
 
 from __future__ import annotations

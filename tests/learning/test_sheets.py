@@ -186,20 +186,18 @@ def test_torch_runs_a_sheet_in_float32(tmp_path):
     assert error_of(recording["h"].isel(time=slice(1, None)), states) < 1e-5
 
 
-def command(*words, **given):
-    return subprocess.run(
-        [sys.executable, "-m", "cortexwave.cli", *map(str, words)], text=True,
-        capture_output=True, check=False, cwd=Path(__file__).parents[2], **given,
-    )  # fmt: skip
+def test_the_command_line_checks_and_runs_what_was_exported(tmp_path, capsys):
+    from cortexwave import cli
 
-
-def test_the_command_line_checks_and_runs_what_was_exported(tmp_path):
     network, inputs = copy_network(torch.float64), one_hot(1)
     path = export_sheet(network, inputs, tmp_path / "sheet", title='Ein "Netz" → Blatt')
-    checked = command("check", path)
-    assert checked.returncode == 0, checked.stderr
-    assert 'ok: Ein "Netz" → Blatt' in checked.stdout
-    done = command("run", path, "-o", tmp_path / "run.h5", "--backend", "reference")
+    cli.check([path])
+    assert 'ok: Ein "Netz" → Blatt' in capsys.readouterr().out
+    words = ["run", path, "-o", tmp_path / "run.h5", "--backend", "reference"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cortexwave.cli", *map(str, words)], text=True,
+        capture_output=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with cw.open_recording(tmp_path / "run.h5") as recording:
         assert recording["h"].dims == ("time", "feature", "y", "x")  # one trial
