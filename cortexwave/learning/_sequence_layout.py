@@ -58,7 +58,19 @@ class Layout:
     @cached_property
     def sites(self) -> int:
         """Sites of a slot, with those that the last windows reach beyond its end."""
-        return self.padded[0] * self.padded[1] + 2 * self.reach[1] + self.group
+        first, run = self.run(self.extra)
+        blocks = -(-run // self.group)
+        end = first + blocks * self.group + self.reach[1]
+        return max(
+            self.padded[0] * self.padded[1], end + self.reach[0] * self.padded[1]
+        )
+
+    def run(self, extra: tuple[int, int]) -> tuple[int, int]:
+        """First site and number of sites of the sums, `extra` beyond the edges."""
+        width = self.padded[1]
+        first = (self.halo[0] - extra[0]) * width + self.halo[1] - extra[1]
+        rows, columns = self.shape[0] + 2 * extra[0], self.shape[1] + 2 * extra[1]
+        return first, (rows - 1) * width + columns
 
     @cached_property
     def numbers(self) -> int:
@@ -146,9 +158,13 @@ def backwards(u: Tensor) -> Tensor:
 
 
 class Slots:
-    """Views of slots (slot, number), made once so that a step makes none."""
+    """Views of slots (slot, number), made once so that a step makes none.
+
+    `memory` is contiguous, (slot, number) or flat.
+    """
 
     def __init__(self, layout: Layout, memory: Tensor):
+        memory = memory.view(-1, layout.numbers)
         self.layout, self.memory = layout, memory
         one = (layout.sites, layout.features, layout.batch)
         self._sites = memory.view(len(memory), *one)
@@ -162,10 +178,9 @@ class Slots:
         `extra` rows and columns beyond the edges; windows by kernel row.
         """
         layout = self.layout
-        (ny, nx), width, features = layout.shape, layout.padded[1], layout.features
-        run = (ny + 2 * extra[0] - 1) * width + nx + 2 * extra[1]
+        width, features = layout.padded[1], layout.features
+        first, run = layout.run(extra)
         blocks = -(-run // layout.group)
-        first = (layout.halo[0] - extra[0]) * width + layout.halo[1] - extra[1]
         site = features * layout.batch
 
         def pieces(at: int, sites: int) -> Views:
@@ -194,10 +209,9 @@ class Slots:
         extra = self.layout.extra
         return self._products(extra) if any(extra) else (self.sums, self.windows)
 
-    @cached_property
-    def sheets(self) -> Views:
-        """The state of each slot as (batch, feature, y, x)."""
-        return list(self.layout.states(self.memory).unbind(dim=1))
+    def sheet(self, at: int) -> Tensor:
+        """The state of a slot as (batch, feature, y, x)."""
+        return self.layout.states(self.memory)[:, at]
 
     @cached_property
     def ghosts(self) -> list[tuple[Views, Views | None]]:

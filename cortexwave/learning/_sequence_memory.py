@@ -7,6 +7,7 @@ it before then, so two networks, two graphs or two threads never share it.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 
@@ -27,8 +28,7 @@ def lent(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
     Raises `MemoryError` or torch's own `RuntimeError` where there is no room.
     """
-    count = int(np.prod(shape, dtype=object))
-    size = count * like.element_size()
+    size = math.prod(shape) * like.element_size()
     if like.device.type != "cpu" or size < _SMALL:
         return like.new_empty(shape)
     memory = _piece(_rounded(size + _LINE))

@@ -22,15 +22,9 @@ import torch
 from torch import Tensor
 
 from cortexwave.errors import InputError, RunError
+from cortexwave.learning._sequence_gradient import Arriving, Wanted, backward
 from cortexwave.learning._sequence_layout import Layout
-from cortexwave.learning._sequence_passes import (
-    Arriving,
-    Sequence,
-    Wanted,
-    backward,
-    forward,
-    remembered,
-)
+from cortexwave.learning._sequence_passes import Sequence, forward
 from cortexwave.learning.sequence_reference import Activation, Outcome, run_reference
 from cortexwave.sheet.lattice import Boundary
 
@@ -161,14 +155,13 @@ def _sequence(
     remember: bool,
     budget: int,
 ) -> tuple[Tensor, ...]:
-    run = Sequence(
-        _layout(inputs, u, bias, along_y, along_x), inputs, u, V, bias, activation,
-        readout, courses, budget,
-    )  # fmt: skip
+    run = _run(
+        inputs, u, V, bias, readout, courses, activation, along_y, along_x, budget
+    )
     with _memory_named(inputs, bias, budget):
-        passed = forward(run, start, keep_states=keep_states, remember=remember)
-        if readout_bias is not None and passed.read is not None:
-            passed.read.add_(readout_bias)
+        passed = forward(
+            run, start, readout_bias, keep_states=keep_states, remember=remember
+        )
     given = (passed.last, passed.read, passed.courses, passed.states, passed.saved)
     return _without_none(given, inputs)
 
@@ -200,10 +193,9 @@ def _gradient(
     budget: int,
     wanted: list[bool],
 ) -> tuple[Tensor, ...]:
-    run = Sequence(
-        _layout(inputs, u, bias, along_y, along_x), inputs, u, V, bias, activation,
-        readout, courses, budget,
-    )  # fmt: skip
+    run = _run(
+        inputs, u, V, bias, readout, courses, activation, along_y, along_x, budget
+    )
     arriving = Arriving(last, read, projected, states)
     with _memory_named(inputs, bias, budget):
         g = backward(run, saved, arriving, Wanted(*wanted))
@@ -215,12 +207,14 @@ def _without_none(given: tuple[Tensor | None, ...], like: Tensor) -> tuple[Tenso
     return tuple(like.new_empty(0) if one is None else one for one in given)
 
 
-def _layout(
-    inputs: Tensor, u: Tensor, bias: Tensor, along_y: str, along_x: str
-) -> Layout:
+def _run(
+    inputs: Tensor, u: Tensor, V: Tensor, bias: Tensor, readout: Tensor | None,
+    courses: Tensor | None, activation: str, along_y: str, along_x: str, budget: int,
+) -> Sequence:  # fmt: skip
     features, ny, nx = bias.shape
-    kernel = (u.shape[2], u.shape[3])
-    return Layout((ny, nx), kernel, (along_y, along_x), features, inputs.shape[0])
+    kernel, along = (u.shape[2], u.shape[3]), (along_y, along_x)
+    layout = Layout((ny, nx), kernel, along, features, inputs.shape[0])
+    return Sequence(layout, inputs, u, V, bias, activation, readout, courses, budget)
 
 
 @_sequence.register_fake
@@ -230,16 +224,17 @@ def _(
     activation: str, along_y: str, along_x: str, keep_states: bool, remember: bool,
     budget: int,
 ) -> tuple[Tensor, ...]:  # fmt: skip
+    run = _run(
+        inputs, u, V, bias, readout, courses, activation, along_y, along_x, budget
+    )
     batch, steps = inputs.shape[:2]
-    saved: tuple[int, ...] = (0,)
-    if remember:
-        layout = _layout(inputs, u, bias, along_y, along_x)
-        slots = remembered(layout, steps, budget, inputs.element_size())
-        saved = (slots, layout.numbers)
-    read = (0,) if readout is None else (batch, steps, readout.shape[0])
-    projected = (0,) if courses is None else (batch, courses.shape[0], *bias.shape)
-    states = (batch, steps, *bias.shape) if keep_states else (0,)
-    shapes = ((batch, *bias.shape), read, projected, states, saved)
+    shapes = (
+        (batch, *bias.shape),
+        (0,) if readout is None else (batch, steps, readout.shape[0]),
+        (0,) if courses is None else (batch, courses.shape[0], *bias.shape),
+        (batch, steps, *bias.shape) if keep_states else (0,),
+        (run.saved if remember else 0,),
+    )
     return tuple(inputs.new_empty(shape) for shape in shapes)
 
 
