@@ -173,6 +173,12 @@ def test_a_network_in_float32_is_the_one_in_float64_rounded(document, field):
     assert double(torch.rand(1, 7, 3, dtype=torch.float64)).dtype == torch.float64
 
 
+def test_parts_of_a_network_are_drawn_apart():
+    document = {"kind": "coupled_oscillator", "units": 8, **OSCILLATION}
+    made = network(document)
+    assert not torch.equal(made.Wz, made.Wy)
+
+
 def test_an_ablation_changes_what_it_names_and_nothing_else():
     document = {"kind": "wave_rnn", "units": 9, "channels": 2}
     whole = network(document).state_dict()

@@ -221,6 +221,19 @@ def test_a_relabelled_dense_shift_runs_through_its_units_in_another_order():
     assert_array_equal(straight[:, order], other[:, shuffled])
 
 
+@pytest.mark.parametrize("kind", ["shift", "relabelled_shift"])
+def test_relabelling_renames_what_enters_too(kind):
+    # inputs 0 and 1 enter sites 0 and 6 of 12: what entered at 0 is there 6 steps on
+    document = {
+        **DENSE, "recurrent": {"kind": kind}, "input": {"kind": "single_site_per_symbol"},
+    }  # fmt: skip
+    states = values(network(document, inputs=2).states(
+        torch.eye(2, dtype=torch.float64)[:, None]
+        * torch.eye(1, 7, dtype=torch.float64)[0, :, None]
+    ))  # fmt: skip
+    assert_array_equal(states[0, 6], states[1, 0])
+
+
 def test_a_chain_carries_a_pulse_from_its_source_and_forgets_it_at_its_end():
     made = network({**DENSE, "recurrent": {"kind": "chain", "scale": 1.02}})
     states = values(made.states(pulse(0, sites=1, steps=14)))[0, :, 0, 0]
