@@ -224,9 +224,8 @@ def test_a_relabelled_dense_shift_runs_through_its_units_in_another_order():
 @pytest.mark.parametrize("kind", ["shift", "relabelled_shift"])
 def test_relabelling_renames_what_enters_too(kind):
     # inputs 0 and 1 enter sites 0 and 6 of 12: what entered at 0 is there 6 steps on
-    document = {
-        **DENSE, "recurrent": {"kind": kind}, "input": {"kind": "single_site_per_symbol"},
-    }  # fmt: skip
+    entering = {"kind": "single_site_per_symbol"}
+    document = {**DENSE, "recurrent": {"kind": kind}, "input": entering}
     states = values(network(document, inputs=2).states(
         torch.eye(2, dtype=torch.float64)[:, None]
         * torch.eye(1, 7, dtype=torch.float64)[0, :, None]
