@@ -1,0 +1,1 @@
+"""Hidden waves: working memory that travels, its boundaries, and its recovery."""
