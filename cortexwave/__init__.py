@@ -9,6 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cortexwave.learning.building import build_network as build_network
+    from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
+    from cortexwave.learning.hidden_states import read_out as read_out
+    from cortexwave.learning.hidden_states import save_hidden as save_hidden
+    from cortexwave.learning.sequence_op import run_sequence as run_sequence
+    from cortexwave.learning.sheets import export_sheet as export_sheet
+    from cortexwave.learning.training import load_network as load_network
+    from cortexwave.learning.training import resume_training as resume_training
+    from cortexwave.learning.training import train as train
+    from cortexwave.learning.training_document import Training as Training
+    from cortexwave.learning.training_document import load_training as load_training
+    from cortexwave.learning.training_document import parse_training as parse_training
+    from cortexwave.learning.weights import load_weights as load_weights
     from cortexwave.models import model as model
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
@@ -31,20 +44,33 @@ _HOME = {
     "Lattice": "sheet.lattice",
     "ModelSpec": "sheet.spec",
     "Protocol": "protocol.document",
+    "Training": "learning.training_document",
+    "build_network": "learning.building",
     "describe": "recording.description",
     "drive": "schema",
     "epochs": "recording.cutting",
     "events": "schema",
+    "export_sheet": "learning.sheets",
+    "hidden_recording": "learning.hidden_states",
+    "load_network": "learning.training",
     "load_protocol": "protocol.loading",
+    "load_training": "learning.training_document",
+    "load_weights": "learning.weights",
     "model": "models",
     "model_names": "models",
     "open_recording": "recording.reader",
     "parse_protocol": "protocol.loading",
+    "parse_training": "learning.training_document",
     "prepare": "preparation",
+    "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
     "resume": "simulation",
+    "resume_training": "learning.training",
     "run": "simulation",
+    "run_sequence": "learning.sequence_op",
+    "save_hidden": "learning.hidden_states",
     "simulate": "simulation",
+    "train": "learning.training",
 }
 __all__ = sorted(_HOME)
 
