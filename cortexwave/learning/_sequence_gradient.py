@@ -168,30 +168,32 @@ class _Back:
         back = None
         if self.inputs is not None:
             back = run.inputs.new_empty(count, run.inputs.shape[2], self.layout.batch)
+        u_sums, windows, whole, turned = (
+            self.u_sums if wanted.u else [], states.windows, slots.whole, self.turned
+        )  # fmt: skip
+        readout_sum = self.readout_sum if wanted.readout else None
+        drive_sum, ghosts = self.drive_sum if wanted.drive else None, slots.ghosts_back
+        courses_sum = self.courses_sum if wanted.courses else None
         for at in range(count - 1, -1, -1):
-            self._step(states, first + at, at, read[at])
-            now = self.now
-            delta = slots.whole[now]
-            if wanted.u:
-                turned, before = self.turned[now], at - 1  # -1 is the last slot
-                for total, window in zip(self.u_sums, states.windows, strict=True):
-                    total.baddbmm_(window[before], turned)
-            if wanted.drive:
-                self.drive_sum.addmm_(delta, drives[at])
+            now = self._step(states, first + at, at, read[at])
+            for total, window in zip(u_sums, windows, strict=False):
+                total.baddbmm_(window[at - 1], turned[now])  # -1 is the last slot
+            if drive_sum is not None:
+                drive_sum.addmm_(whole[now], drives[at])
             if back is not None:
-                torch.mm(self.V, delta, out=back[at])
-            if wanted.readout and self.readout_sum is not None:
-                self.readout_sum.addmm_(read[at], states.whole[at].t())
-            if wanted.courses and self.courses is not None:
-                self.courses_sum[:, first + at] = self.courses @ states.memory[at]  # type: ignore[index]
-            for into, source in slots.ghosts_back:
+                torch.mm(self.V, whole[now], out=back[at])
+            if readout_sum is not None:
+                readout_sum.addmm_(read[at], states.whole[at].t())
+            if courses_sum is not None:
+                courses_sum[:, first + at] = self.courses @ states.memory[at]
+            for into, source in ghosts:
                 into[now].copy_(source[now])  # type: ignore[index]
         if back is not None:
             self.inputs[:, first : first + count] = back.permute(2, 0, 1)  # type: ignore[index]
         self._put_by()
 
-    def _step(self, states: Slots, step: int, at: int, read: Tensor | None) -> None:
-        """delta of a step, from that of the step after it."""
+    def _step(self, states: Slots, step: int, at: int, read: Tensor | None) -> int:
+        """The slot with delta of a step, made from that of the step after it."""
         slots, arriving, final = self.slots, self.arriving, self.run.steps - 1
         old, new = self.now, 1 - self.now
         summing = True
@@ -214,6 +216,7 @@ class _Back:
         for ghost in slots.cleared:
             ghost[new].zero_()
         self.now = new
+        return new
 
     def _carry(self, old: int, new: int, *, summing: bool) -> None:
         """What delta in slot `old` says of the state before, in or added to `new`."""

@@ -145,20 +145,22 @@ class Passed:
     saved: Tensor | None  # flat: tile after tile, each slot after slot
 
     @staticmethod
-    def empty(run: Sequence, *, keep_states: bool, remember: bool) -> Passed:
+    def empty(run: Sequence, *, keep_states: bool) -> Passed:
+        """What there is to fill, but for `saved`.
+
+        `last` and `read` have the batch innermost in memory, as they come.
+        """
         like, batch, steps = run.inputs, run.layout.batch, run.steps
-        state = tuple(run.bias.shape)
-        return Passed(
-            last=like.new_empty(batch, *state),
-            read=None
-            if run.readout is None
-            else like.new_empty(batch, steps, len(run.readout)),
-            courses=None
-            if run.courses is None
-            else like.new_empty(batch, len(run.courses), *state),
-            states=like.new_empty(batch, steps, *state) if keep_states else None,
-            saved=lent((run.saved,), like) if remember else None,
-        )
+        features, ny, nx = run.bias.shape
+        last = like.new_empty(ny, nx, features, batch).permute(3, 2, 0, 1)
+        read = courses = states = None
+        if run.readout is not None:
+            read = like.new_empty(steps, run.readout.shape[0], batch).permute(2, 0, 1)
+        if run.courses is not None:
+            courses = like.new_empty(batch, run.courses.shape[0], features, ny, nx)
+        if keep_states:
+            states = like.new_empty(batch, steps, features, ny, nx)
+        return Passed(last, read, courses, states, None)
 
 
 def forward(
@@ -170,7 +172,9 @@ def forward(
     remember: bool,
 ) -> Passed:
     """One pass; `remember` what the way back needs."""
-    passed = Passed.empty(run, keep_states=keep_states, remember=remember)
+    passed = Passed.empty(run, keep_states=keep_states)
+    if remember:
+        passed = replace(passed, saved=lent((run.saved,), run.inputs))
     at = 0
     for tile, part in run.tiles():
         saved = None
@@ -223,12 +227,11 @@ def _forward(
             checkpoints[piece].copy_(slots.memory[-1])
         advance(run, slots, step, first, count)
         if into.read is not None and weights is not None:
-            lines = like.new_empty(count, len(weights), layout.batch)
+            lines = into.read[:, first : first + count].permute(1, 2, 0)
             for line, whole in zip(lines.unbind(), slots.whole, strict=False):
-                torch.mm(weights, whole, out=line)
+                torch.mm(weights, whole, out=line)  # (output, batch)
             if readout_bias is not None:
                 lines += readout_bias[:, None]
-            into.read[:, first : first + count] = lines.permute(2, 0, 1)
         if run.courses is not None and projected is not None:
             shares = run.courses[:, first : first + count]
             projected.addmm_(shares, slots.memory[:count])

@@ -24,7 +24,7 @@ from torch import Tensor
 from cortexwave.errors import InputError, RunError
 from cortexwave.learning._sequence_gradient import Arriving, Wanted, backward
 from cortexwave.learning._sequence_layout import Layout
-from cortexwave.learning._sequence_passes import Sequence, forward
+from cortexwave.learning._sequence_passes import Passed, Sequence, forward
 from cortexwave.learning.sequence_reference import Activation, Outcome, run_reference
 from cortexwave.sheet.lattice import Boundary
 
@@ -227,15 +227,9 @@ def _(
     run = _run(
         inputs, u, V, bias, readout, courses, activation, along_y, along_x, budget
     )
-    batch, steps = inputs.shape[:2]
-    shapes = (
-        (batch, *bias.shape),
-        (0,) if readout is None else (batch, steps, readout.shape[0]),
-        (0,) if courses is None else (batch, courses.shape[0], *bias.shape),
-        (batch, steps, *bias.shape) if keep_states else (0,),
-        (run.saved if remember else 0,),
-    )
-    return tuple(inputs.new_empty(shape) for shape in shapes)
+    one = Passed.empty(run, keep_states=keep_states)
+    saved = inputs.new_empty(run.saved) if remember else None
+    return _without_none((one.last, one.read, one.courses, one.states, saved), inputs)
 
 
 @_gradient.register_fake
