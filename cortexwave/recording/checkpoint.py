@@ -19,7 +19,7 @@ from cortexwave.errors import DiskFullError, RecordingError
 from cortexwave.recording.files import install, open_file, stated_size
 
 _FORMAT = "cortexwave_checkpoint"
-_VERSION = 1
+_VERSION = 2
 
 
 def checkpoint_path(part: Path | str) -> Path:
@@ -56,10 +56,12 @@ def save_state(
     try:
         with h5py.File(fresh, "w") as file:
             file.attrs[_FORMAT] = _VERSION
-            file["attributes"] = json.dumps(plain)
+            # as bytes: text of no fixed length lies in a heap, and HDF5 crashes on a
+            # damaged one where it should refuse
+            file["attributes"] = np.frombuffer(json.dumps(plain).encode(), np.uint8)
             for index, (name, array) in enumerate(arrays.items()):
                 stored = file.create_dataset(f"arrays/{index}", data=array)
-                stored.attrs["name"] = name
+                stored.attrs["name"] = np.bytes_(name.encode())
         install(fresh, path)
     except (OSError, RuntimeError) as error:
         fresh.unlink(missing_ok=True)
@@ -95,9 +97,9 @@ def load_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with open_file(path, "r") as file:
             if file.attrs.get(_FORMAT) != _VERSION:
                 raise RecordingError(f"{path}: not a checkpoint of this cortexwave")
-            attributes = json.loads(file["attributes"].asstr()[()])
+            attributes = json.loads(_numbers(file["attributes"]).tobytes())
             stored = file["arrays"].values() if "arrays" in file else ()
-            arrays = {item.attrs["name"]: _numbers(item) for item in stored}
+            arrays = {_name(item): _numbers(item) for item in stored}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, RecordingError):
             raise
@@ -112,3 +114,10 @@ def _numbers(item: h5py.Dataset) -> np.ndarray:
     if item.external or item.is_virtual:
         raise ValueError("its numbers lie in other files")
     return item[()]
+
+
+def _name(item: h5py.Dataset) -> str:
+    name = item.attrs["name"]
+    if not isinstance(name, bytes):
+        raise ValueError("an array has no name")
+    return name.decode()

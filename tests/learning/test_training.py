@@ -352,7 +352,7 @@ def test_a_checkpoint_that_carries_more_than_numbers_is_refused(saved):
     import h5py
 
     with h5py.File(saved, "a") as file:
-        file.create_dataset("arrays/999", data=["os.system"]).attrs["name"] = "evil"
+        file.create_dataset("arrays/999", data=["os.system"]).attrs["name"] = np.bytes_("evil")
     with pytest.raises(RecordingError, match="only numbers may be"):
         load_network(saved)
 
