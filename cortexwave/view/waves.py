@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
@@ -45,14 +46,14 @@ def draw_velocity_spectrum(
             raise InputError(f"no part '{part}' was measured; there are {names}")
     found = measured.sel(part=part)
     with pieces.journal_style():
-        figure = pieces.new_figure(width, 2.95)
+        figure = pieces.new_figure(width, 2.87)
         left = 0.46 * (width - 0.55 - 1.75)
-        axes = pieces.axes_at(figure, 0.55, 0.5, left, 2.0)
+        axes = pieces.axes_at(figure, 0.55, 0.42, left, 2.0)
         scale = _plane(axes, spectrum["power"].sel(part=part))
         _velocity_lines(axes, spectrum, float(found["velocity_at_maximum"]))
-        pieces.draw_key(pieces.axes_at(figure, 0.62 + left, 0.5, 0.1, 2.0), scale)
+        pieces.draw_key(pieces.axes_at(figure, 0.62 + left, 0.42, 0.1, 2.0), scale)
         right = 0.62 + left + 1.2
-        curve = pieces.axes_at(figure, right, 0.5, width - right - 0.12, 2.0)
+        curve = pieces.axes_at(figure, right, 0.42, width - right - 0.12, 2.0)
         _line_power(curve, found)
         pieces.write_heading(figure, f"{measured.attrs['variable']}, {part}")
         axes.set_title(_velocity_text(found), fontsize=7, loc="left", pad=3)
@@ -106,7 +107,8 @@ def _velocity_lines(axes: Axes, spectrum: xr.Dataset, velocity: float) -> None:
 
 def _line_power(axes: Axes, found: xr.Dataset) -> None:
     speed = 1e-3 * found["velocity"].values
-    power = found["line_power"].values
+    # nothing stands on the line of velocity 0 but what rounding left
+    power = found["line_power"].where(found["sites_per_step"] != 0).values
     axes.plot(speed, power, color=SERIES[0], label="field")
     for k, kind in enumerate(found["surrogate"].values):
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -131,7 +133,7 @@ def _velocity_text(found: xr.Dataset) -> str:
     if not np.isfinite(velocity):
         return "nothing moves"
     steps = float(found["steps_at_maximum"])
-    return f"{number(1e-3 * velocity, 3)} m/s, {number(steps, 3)} sites per step"
+    return f"{number(1e-3 * velocity, 3)} m/s, {number(steps, 3)} site/step"
 
 
 def _verdict(found: xr.Dataset) -> str:
@@ -192,8 +194,9 @@ def draw_cones(
         axes.set_ylim(low, high)
         v = number(1e-3 * abs(velocity), 3)
         sign_text = "±" if sides == "both" else "+" if velocity > 0 else "−"
-        axes.set_title(f"○ input, - - x = x₀ {sign_text} {v} m/s · (t − t₀)",
-                       fontsize=7, loc="right", pad=3)  # fmt: skip
+        axes.annotate(f"● input, - - x = x₀ {sign_text} {v} m/s · (t − t₀)", (1, 0),
+                      (0, -18), xycoords="axes fraction", textcoords="offset points",
+                      ha="right", va="top", fontsize=7)  # fmt: skip
     return figure
 
 
@@ -242,8 +245,9 @@ def draw_snapshot_decoding(
     with pieces.journal_style():
         figure = pieces.new_figure(width, 2.7)
         axes = pieces.axes_at(figure, 0.6, 0.3, width - 0.6 - 1.65, 1.95)
-        axes.fill_between(lag, decoded["chance_low"], decoded["chance_high"], lw=0,
-                          color=pieces.QUIET, alpha=0.3, label="chance, 95 %")  # fmt: skip
+        axes.fill_between(lag, decoded["chance_low"], decoded["chance_high"],
+                          lw=0, color=pieces.QUIET, alpha=0.3,
+                          label="chance, 95 %")  # fmt: skip
         axes.plot(lag, decoded["chance"], color=pieces.QUIET, lw=0.8, ls="--",
                   label="chance, mean")  # fmt: skip
         middle, low, high = (
@@ -254,13 +258,13 @@ def draw_snapshot_decoding(
                       label="accuracy,\n95 % interval")  # fmt: skip
         horizon = float(decoded.attrs["horizon"])
         if np.isfinite(horizon):
-            axes.axvline(horizon, color=SERIES[1], lw=0.9,
+            axes.axvline(horizon, color=SERIES[1], lw=0.9, zorder=0,
                          label=f"horizon, {horizon:g} steps")  # fmt: skip
         what = str(decoded.attrs["decoded"])
         name = "of the symbol" if what == "symbol" else "of the order of two"
         axes.set(xlabel="lag (steps)", ylabel=f"balanced accuracy {name}",
                  ylim=(0, 1.04), xlim=(lag[0] - 0.6, lag[-1] + 0.6))  # fmt: skip
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, fontsize=7, loc="upper left",
                     bbox_to_anchor=(1.01, 1.0), handlelength=1.6)  # fmt: skip
         none = "" if np.isfinite(horizon) else ": nothing above chance"
