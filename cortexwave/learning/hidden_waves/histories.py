@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ NextVector = Callable[[np.ndarray], np.ndarray]
 
 
 def next_vector(
-    f: NextVector, history: np.ndarray, *, name: str, step: int
+    f: NextVector, history: np.ndarray, *, name: str, step: int | None = None
 ) -> np.ndarray:
     """f of a history (..., site, dim), checked to be finite and (..., dim)."""
     vector = np.asarray(f(history))
@@ -27,9 +28,10 @@ def next_vector(
         raise InputError(f"{name}: f gives {vector.dtype}, not real numbers")
     if not np.isfinite(vector).all():
         dim = int(np.argwhere(~np.isfinite(vector))[0][-1])
+        when = "" if step is None else f" at step {step}"
         raise NotFiniteError(
-            f"{name}: f is not finite at step {step}, dim {dim}; a system that grows "
-            "can be run only while its numbers fit (see its spectral radius)"
+            f"{name}: f is not finite{when} (dim {dim}); a system that grows can be "
+            "run only while its numbers fit, and a function must take any history"
         )
     return vector
 
@@ -43,7 +45,7 @@ def check_size(dims: int, sites: int) -> None:
 
 def checked_blocks(blocks: np.ndarray) -> np.ndarray:
     """B as float64 (site, dim, dim); `InputError` if it is not that or not finite."""
-    found = _real(blocks, "B")
+    found = real_numbers(blocks, "B")
     if found.ndim != 3 or found.shape[1] != found.shape[2] or 0 in found.shape:
         raise InputError(f"B is {found.shape}; it is (site, dim, dim)")
     return found
@@ -51,7 +53,7 @@ def checked_blocks(blocks: np.ndarray) -> np.ndarray:
 
 def checked_history(history: np.ndarray, *, dims: int, sites: int) -> np.ndarray:
     """A history as float64 (..., site, dim); `InputError` if it is not that."""
-    found = _real(history, "the history")
+    found = real_numbers(history, "the history")
     if found.shape[-2:] != (sites, dims):
         raise InputError(
             f"the history is {found.shape}; it ends in ({sites}, {dims}), a vector "
@@ -72,7 +74,8 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
 
 
-def _real(values: np.ndarray, what: str) -> np.ndarray:
+def real_numbers(values: Any, what: str) -> np.ndarray:
+    """Finite real numbers as float64; `InputError` naming `what` otherwise."""
     found = np.asarray(values)
     if found.dtype.kind not in "fiub":
         raise InputError(f"{what} is {found.dtype}, not real numbers")

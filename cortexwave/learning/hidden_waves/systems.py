@@ -24,7 +24,7 @@ from cortexwave.learning.hidden_waves.histories import (
 from cortexwave.learning.hidden_waves.spectrum import companion, spectral_radius
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HistorySystem:
     """A system (d, s, f): f takes histories (..., site, dim) to vectors (..., dim).
 
@@ -188,7 +188,7 @@ def linear_system(blocks: np.ndarray, name: str = "linear") -> HistorySystem:
     blocks = checked_blocks(blocks)
 
     def f(history: np.ndarray) -> np.ndarray:
-        return np.einsum("soi,...si->...o", blocks, history)
+        return np.asarray(np.einsum("soi,...si->...o", blocks, history))
 
     return HistorySystem(blocks.shape[1], len(blocks), name, f, blocks)
 
