@@ -114,11 +114,12 @@ def exceedance(observed: np.ndarray, surrogates: np.ndarray) -> Exceedance:
     """Observed (..., velocity) against surrogates (count, ..., velocity).
 
     One-sided: how often a surrogate is at least as large, the observed one counted
-    in, (1 + #) / (1 + count). For the family the greatest excess over the grid is
+    in, (1 + #) / (1 + count). For the family the greatest value over the grid is
     compared (Westfall & Young 1993) in two ways, as it is and in standard deviations
-    of its velocity: the first finds a wave of one frequency, whose line varies as a
-    single share does, the second a weak wave of many frequencies beside strong slow
-    noise. The smaller p of the two is ranked among the same of every surrogate.
+    from the mean of its velocity. The first finds a wave of one frequency, whose
+    line varies as a single share does; the second a weak wave of many frequencies
+    beside strong slow noise. The smaller p of the two is ranked among the same of
+    every surrogate.
     Where nothing varies ratio and z are NaN, p is 1.
     """
     count = len(surrogates)
@@ -126,13 +127,13 @@ def exceedance(observed: np.ndarray, surrogates: np.ndarray) -> Exceedance:
     centre, spread = everything.mean(axis=0), everything.std(axis=0)
     varies = spread > 1e-9 * np.abs(centre)  # else a rounding would be a score
     with np.errstate(invalid="ignore", divide="ignore"):
-        excess = np.where(varies, everything - centre, -np.inf)
-        score = np.where(varies, excess / spread, -np.inf)
+        power = np.where(varies, everything, -np.inf)
+        score = np.where(varies, (everything - centre) / spread, -np.inf)
         mean = surrogates.mean(axis=0)
         ratio = np.where(mean > 0, observed / mean, np.nan)
         z = (observed - mean) / surrogates.std(axis=0, ddof=1)
     beyond = np.sum(surrogates >= observed, axis=0)
-    ours, theirs = zip(_rank_of_greatest(excess), _rank_of_greatest(score), strict=True)
+    ours, theirs = zip(_rank_of_greatest(power), _rank_of_greatest(score), strict=True)
     beyond_all = np.sum(
         np.minimum(*theirs)[..., None] <= np.minimum(*ours), axis=0
     )  # fmt: skip

@@ -121,7 +121,8 @@ def _line_power(axes: Axes, found: xr.Dataset) -> None:
         axes.plot([best], [np.nanmax(power)], "o", color=SERIES[1], ms=3.5)
         axes.set_yscale("log")
         top = float(np.nanmax(power))
-        axes.set_ylim(max(top * 1e-4, float(np.nanmin(power)) / 2, 1e-3), 4 * top)
+        least = max(top * 1e-4, float(np.nanmin(power)), 1e-3)
+        axes.set_ylim(least / 30, 4 * top)  # the key stands below the curves
     axes.axvline(0, color=pieces.QUIET, lw=0.5, ls=":")
     axes.set(xlabel=f"velocity (m/s, + towards +{found.attrs.get('along', 'x')})",
              ylabel="power on the line / mean", xlim=(speed[0], speed[-1]))  # fmt: skip
