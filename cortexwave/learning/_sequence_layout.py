@@ -242,7 +242,12 @@ class Slots:
         return pairs
 
     def _views(self, *pieces: Tensor) -> list[Views]:
-        return [list(piece.unbind()) for piece in pieces if piece.numel()]
+        return [self._each(piece) for piece in pieces if piece.numel()]
+
+    def _each(self, piece: Tensor) -> Views:
+        """A piece of every slot; of a ring, which has one row, as one run of numbers."""
+        ring = self.layout.padded[0] == 1
+        return list((piece.flatten(1) if ring else piece).unbind())
 
     def _cleared_columns(self, only_open: bool) -> list[tuple[Views, None]]:
         layout, plane = self.layout, self._plane
@@ -276,7 +281,7 @@ class Slots:
         first, n = self.layout.halo[axis], self.layout.shape[axis]
 
         def views(at: int) -> Views:
-            return list(plane.narrow(axis + 1, at, reach).unbind())
+            return self._each(plane.narrow(axis + 1, at, reach))
 
         return [
             (views(first - reach), views(first + n - reach)),
@@ -289,7 +294,7 @@ class Slots:
         first, n = self.layout.halo[axis], self.layout.shape[axis]
 
         def views(at: int) -> Views:
-            return list(plane.select(axis + 1, at).unbind())
+            return self._each(plane.select(axis + 1, at))
 
         pairs = []
         for j in range(self.layout.reach[axis]):

@@ -297,13 +297,22 @@ def test_a_batch_too_large_for_one_tile_is_the_same(monkeypatch):
         assert far(slopes, due_slopes) < 1e-12
 
 
-def test_opcheck():
+def opcheck(**how):
     leaves = [x.requires_grad_() for x in drawn((1, 6), (1, 3)).values()]
-    how = ("tanh", "periodic", "reflecting")
+    names = ("tanh", "periodic", "reflecting")
     operation = torch.ops.cortexwave.sequence.default
-    torch.library.opcheck(operation, (*leaves, *how, True, True, ALL))
+    torch.library.opcheck(operation, (*leaves, *names, True, True, ALL), **how)
     bare = [x.detach() for x in leaves[:4]] + [None] * 4
-    torch.library.opcheck(operation, (*bare, *how, False, False, ALL))
+    torch.library.opcheck(operation, (*bare, *names, False, False, ALL), **how)
+
+
+def test_opcheck():
+    opcheck(test_utils=("test_schema", "test_autograd_registration", "test_faketensor"))
+
+
+@pytest.mark.slow
+def test_opcheck_under_compilation():
+    opcheck(test_utils="test_aot_dispatch_dynamic")
 
 
 def test_a_compiled_model_takes_it_whole():
