@@ -118,8 +118,11 @@ def velocity_spectrum(
 
     `ridge` is the full width in cycles per step; None is four bins of f_t and four of
     f_x, 4 (1/frames + |v|/sites), twice the main lobe's half width on each side. It is
-    given as `ridge_width`. A field that does not move has power 0, NaN for what is
-    divided by it, and p 1. Memory: a few spectra of one feature.
+    given as `ridge_width`. Strong power that stands (a slow bump, many times the
+    wave's) takes the maximum and widens the null: a wave below it may be missed, and
+    where p_family is small tells more than the maximum. A field that does not move
+    has power 0, NaN for what is divided by it, and p 1. Memory: a power plane for
+    each feature, and a few spectra of one.
     """
     field = site_lines(recording, variable, along)
     grid = _checked_velocities(velocities, field)

@@ -182,6 +182,27 @@ def test_each_feature_has_its_velocity_and_the_whole_the_stronger(on_a_line, str
     np.testing.assert_allclose(found.velocity_at_maximum, [10, -10, -10])
 
 
+def test_trials_and_columns_add_up_along_the_axis_asked_for(on_a_line, stream):
+    one = stream(60, 24, 1)
+    columns = np.stack([one, one, one], axis=2)
+    values = np.stack([columns, np.ones_like(columns)])
+    line = on_a_line(one)
+    sheet = xr.Dataset(
+        {"h": (("trial", "time", "y", "x"), values, {"units": "1"})},
+        {"time": line.time, "trial": ("trial", [0, 1], {"units": "1"}),
+         "y": ("y", line.x.values, {"units": "mm"}),
+         "x": ("x", [0.0, 0.1, 0.2], {"units": "mm"})},
+    )  # fmt: skip
+    along_y, along_x = measured(sheet, along="y"), measured(line)
+    # three equal columns and a trial that stands still: the same part on each line
+    # (at velocity 0 nothing is left but rounding, 1e-31)
+    np.testing.assert_allclose(
+        along_y.line_power, along_x.line_power, rtol=1e-9, atol=1e-12
+    )
+    assert along_y.velocity_at_maximum.item() == pytest.approx(10.0)
+    assert "towards +y" in along_y.attrs["velocity_convention"]
+
+
 def test_surrogates_depend_on_the_seed_alone(on_a_line, stream):
     recording = on_a_line(stream(40, 20))
     xr.testing.assert_identical(measured(recording), measured(recording))
