@@ -245,7 +245,7 @@ class Slots:
         return [self._each(piece) for piece in pieces if piece.numel()]
 
     def _each(self, piece: Tensor) -> Views:
-        """A piece of every slot; of a ring, which has one row, as one run of numbers."""
+        """A piece of every slot; of a ring, which is one row, as a run of numbers."""
         ring = self.layout.padded[0] == 1
         return list((piece.flatten(1) if ring else piece).unbind())
 

@@ -148,13 +148,15 @@ class Passed:
     def empty(run: Sequence, *, keep_states: bool) -> Passed:
         """What there is to fill, but for `saved`.
 
-        `last` and `read` have the batch innermost in memory, as they come.
+        `read` has the batch innermost in memory, as it comes; so has `last` beside it,
+        which hardly anybody looks at then: not turned round for nothing.
         """
         like, batch, steps = run.inputs, run.layout.batch, run.steps
         features, ny, nx = run.bias.shape
-        last = like.new_empty(ny, nx, features, batch).permute(3, 2, 0, 1)
+        last = like.new_empty(batch, features, ny, nx)
         read = courses = states = None
         if run.readout is not None:
+            last = like.new_empty(ny, nx, features, batch).permute(3, 2, 0, 1)
             read = like.new_empty(steps, run.readout.shape[0], batch).permute(2, 0, 1)
         if run.courses is not None:
             courses = like.new_empty(batch, run.courses.shape[0], features, ny, nx)
