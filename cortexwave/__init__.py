@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cortexwave.analysis.lags import lag_velocity as lag_velocity
+    from cortexwave.analysis.velocity import space_time_spectrum as space_time_spectrum
+    from cortexwave.analysis.velocity import velocity_spectrum as velocity_spectrum
     from cortexwave.learning.building import build_network as build_network
     from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
     from cortexwave.learning.hidden_states import read_out as read_out
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from cortexwave.learning.training_document import load_training as load_training
     from cortexwave.learning.training_document import parse_training as parse_training
     from cortexwave.learning.weights import load_weights as load_weights
+    from cortexwave.memory.snapshot import decode_order as decode_order
+    from cortexwave.memory.snapshot import decode_past as decode_past
+    from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.models import model as model
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
@@ -46,12 +52,15 @@ _HOME = {
     "Protocol": "protocol.document",
     "Training": "learning.training_document",
     "build_network": "learning.building",
+    "decode_order": "memory.snapshot",
+    "decode_past": "memory.snapshot",
     "describe": "recording.description",
     "drive": "schema",
     "epochs": "recording.cutting",
     "events": "schema",
     "export_sheet": "learning.sheets",
     "hidden_recording": "learning.hidden_states",
+    "lag_velocity": "analysis.lags",
     "load_network": "learning.training",
     "load_protocol": "protocol.loading",
     "load_training": "learning.training_document",
@@ -61,6 +70,7 @@ _HOME = {
     "open_recording": "recording.reader",
     "parse_protocol": "protocol.loading",
     "parse_training": "learning.training_document",
+    "past_from_snapshot": "memory.snapshot",
     "prepare": "preparation",
     "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
@@ -70,7 +80,9 @@ _HOME = {
     "run_sequence": "learning.sequence_op",
     "save_hidden": "learning.hidden_states",
     "simulate": "simulation",
+    "space_time_spectrum": "analysis.velocity",
     "train": "learning.training",
+    "velocity_spectrum": "analysis.velocity",
 }
 __all__ = sorted(_HOME)
 

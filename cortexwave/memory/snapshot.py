@@ -357,4 +357,5 @@ def _wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarra
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count)
     half = half * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return centre - half, centre + half
+    # at a share of 0 or 1 the bound is that share, which rounding must not cross
+    return np.minimum(centre - half, share), np.maximum(centre + half, share)

@@ -192,3 +192,11 @@ def test_a_lag_at_which_only_one_symbol_comes_is_missing(symbols, register):
 def test_misuse_is_named(states, inputs, lags, told):
     with pytest.raises(InputError, match=told):
         decode_past(states, inputs, lags, 0)
+
+
+def test_an_interval_never_leaves_its_share_outside():
+    """At 0 and 1 the bound of Wilson's interval is the share itself."""
+    for count in np.arange(1, 200):
+        low, high = _wilson(np.array([0.0, 1.0]), np.array([count, count]))
+        assert (low <= [0, 1]).all()
+        assert (high >= [0, 1]).all()
