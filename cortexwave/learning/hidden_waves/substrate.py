@@ -13,10 +13,8 @@ import warnings
 from typing import Literal, get_args
 
 import numpy as np
-import xarray as xr
 
 from cortexwave.errors import InputError
-from cortexwave.learning.hidden_states import quantity_text
 from cortexwave.learning.hidden_waves.boundary import Boundary, LinearBoundary
 from cortexwave.learning.hidden_waves.histories import (
     checked_history,
@@ -24,16 +22,6 @@ from cortexwave.learning.hidden_waves.histories import (
     next_vector,
     real_numbers,
 )
-from cortexwave.provenance import attributes as provenance
-from cortexwave.schema import (
-    DIRECTION_CONVENTION,
-    RECORDING,
-    SCHEMA_VERSION,
-    events_table,
-    validate,
-    with_tables,
-)
-from cortexwave.units import quantity
 
 Mode = Literal["initial", "gated", "additive"]
 
@@ -139,55 +127,3 @@ def _warn_of_adding(boundary: Boundary, inputs: int) -> None:
         "Use mode 'gated' or 'initial'",
         stacklevel=3,
     )
-
-
-def substrate_recording(
-    course: np.ndarray, *, step: str | float, spacing: str | float,
-    title: str = "A traveling-wave memory substrate",
-) -> xr.Dataset:  # fmt: skip
-    """A course as a recording: columns along x, strings as features, field `h`.
-
-    `course` is (time, site, dim) or (trial, time, site, dim); `step` is how long a
-    step lasts (text, or s), `spacing` how far columns are apart (text, or mm). The
-    oldest column is at x = 0, so waves travel towards -x. An event for each trial
-    spans it. Dims of h are (trial, time, feature, y, x), trial and feature only
-    where there are several, y a single site.
-    """
-    h = real_numbers(course, "the course")
-    if h.ndim not in (3, 4) or 0 in h.shape:
-        raise InputError(
-            f"the course is {h.shape}; it is (time, site, dim) or "
-            "(trial, time, site, dim)"
-        )
-    interval = quantity(quantity_text(step, "ms", 1e3), "s")
-    apart = quantity(quantity_text(spacing, "mm", 1.0), "mm")
-    h = h if h.ndim == 4 else h[None]
-    trials, frames, sites, dims = h.shape
-    h = np.moveaxis(h, -1, 2)[:, :, :, None, :]  # (trial, time, feature, y, x)
-    axes: dict[str, tuple[np.ndarray, str]] = {
-        "trial": (np.arange(trials), "1"),
-        "time": (interval * np.arange(frames), "s"),
-        "feature": (np.arange(dims), "1"),
-        "y": (np.zeros(1), "mm"),
-        "x": (apart * np.arange(sites), "mm"),
-    }
-    kept = [dim for dim, size in zip(axes, h.shape, strict=True)
-            if size > 1 or dim not in ("trial", "feature")]  # fmt: skip
-    values = h.reshape([len(axes[dim][0]) for dim in kept])
-    field = (kept, values, {"units": "1", "long_name": "what the column holds"})
-    coords = {dim: (dim, axes[dim][0], {"units": axes[dim][1]}) for dim in kept}
-    attrs = {
-        "title": title, "origin": "model", "model": "wave_memory",
-        "backend": "substrate", "device": "cpu", "dtype": "float64", "dt": interval,
-        **provenance(), "schema_version": SCHEMA_VERSION,
-        "direction_convention": DIRECTION_CONVENTION, "complete": 1,
-        "n_valid": trials * frames,
-    }  # fmt: skip
-    events = events_table([
-        {"onset": 0.0, "duration": (frames - 1) * interval, "kind": "memory",
-         "stimulus": "substrate", "item": str(trial), "trial": trial}
-        for trial in range(trials)
-    ])  # fmt: skip
-    recording = with_tables(xr.Dataset({"h": field}, coords, attrs), events, None)
-    validate(recording, RECORDING)
-    return recording
