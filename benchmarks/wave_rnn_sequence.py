@@ -1,6 +1,6 @@
 """Cost of a sequence through a wave RNN: the operation, the plain loop, other networks.
 
-    python benchmarks/wave_rnn_sequence.py [--threads 1] [--rounds 15] [--quick]
+    python benchmarks/wave_rnn_sequence.py [--threads 1] [--rounds 11] [--quick]
 
 The plain loop is what the authors of the wave RNN write: `nn.Conv1d` with circular
 padding and `nn.Linear` for each step, and autograd. The operation is `run_sequence`
@@ -8,8 +8,9 @@ with the same weights; gradients are compared before anything is timed. LSTM, GR
 RNN are torch's own, with the hidden size that comes nearest in parameters; the dense
 RNN has as many units as the wave RNN has states, and many more parameters.
 
-All are timed by turns in one process, so that what else the machine does meets all
-alike. The ratio is the median over rounds of the loop's time over theirs. With one
+All are timed by turns in one process, each right after an untimed run of its own, so
+that what else the machine does meets all alike and none begins in the caches of
+another. The ratio is the median over rounds of the loop's time over theirs. With one
 thread the time is CPU time, on one core; with more it is elapsed time. Denormal numbers
 count as 0 for all. Peak memory is that of a process of its own, above what it held
 after a first short sequence.
@@ -203,6 +204,7 @@ def measured(size: Size, rounds: int, clock: Callable[[], float]) -> Iterator[st
         took = np.empty((len(runners), rounds))
         for turn in range(rounds + 2):
             for place, (_, network) in enumerate(runners):
+                task(network, inputs)  # so that all begin with their own caches
                 begun = clock()
                 task(network, inputs)
                 took[place, turn - 2] = clock() - begun  # two rounds warm up
@@ -264,7 +266,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--quick", action="store_true", help="a round of few steps")
     parser.add_argument("--peak", choices=("loop", "kept", "chunked"),
                         help=argparse.SUPPRESS)  # fmt: skip
