@@ -7,7 +7,8 @@ and no drive or state of the whole sequence is made that nobody asked for.
 
 Not for second derivatives, `torch.func` transforms or forward-mode derivatives: the
 gradient refuses to be differentiated and names `backend="reference"`, which can. The
-result is the same in every bit from call to call and for one thread or two. TF32 is
+result is the same in every bit from call to call and, on a CPU, for one thread or two.
+On CUDA the same code runs step by step, neither timed nor captured in a graph. TF32 is
 used on CUDA only where the caller has switched it on in torch
 (`torch.backends.cuda.matmul.allow_tf32`); it is off there by default.
 """
