@@ -116,10 +116,14 @@ class FunctionBoundary:
         if not callable(self.f):
             raise InputError(f"{self.name}: f is {self.f!r}, not a function")
 
+    @property
+    def function(self) -> NextVector:
+        """f as a function of arrays, whatever it was given as; nothing is checked."""
+        return _of_module(self.f) if _is_module(self.f) else self.f
+
     def __call__(self, history: np.ndarray) -> np.ndarray:
         found = checked_history(history, dims=self.dims, sites=self.sites)
-        f = _of_module(self.f) if _is_module(self.f) else self.f
-        return next_vector(f, found, name=self.name)
+        return next_vector(self.function, found, name=self.name)
 
 
 def boundary_of(system: HistorySystem) -> LinearBoundary | FunctionBoundary:

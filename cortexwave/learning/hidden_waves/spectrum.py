@@ -29,7 +29,7 @@ class _Cyclic(Protocol):
     def cycles(self) -> list[tuple[int, int]]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """How two spectra agree beyond a radius.
 
@@ -78,9 +78,15 @@ def polynomial_eigenvalues(blocks: np.ndarray) -> np.ndarray:
 
     B is (site, dim, dim), i = 0 the oldest site. The roots are eigenvalues of the
     polynomial's companion matrix; those at 0 are taken out exactly (see
-    `eigenvalues`), for a polynomial that never reads its oldest sites has many.
+    `eigenvalues`). Each site before the oldest that is read adds `dim` of them.
     """
-    return eigenvalues(companion(checked_blocks(blocks)))
+    blocks = checked_blocks(blocks)
+    read = np.flatnonzero(blocks.any(axis=(1, 2)))
+    found = np.zeros(blocks[:, 0].size, dtype=np.complex128)
+    if read.size:
+        large = eigenvalues(companion(blocks[read[0] :]))
+        found[: len(large)] = large
+    return found
 
 
 def eigenvalues(matrix: np.ndarray) -> np.ndarray:

@@ -15,7 +15,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from cortexwave.errors import InputError
-from cortexwave.learning.hidden_waves.boundary import Boundary, LinearBoundary
+from cortexwave.learning.hidden_waves.boundary import (
+    Boundary,
+    FunctionBoundary,
+    LinearBoundary,
+)
 from cortexwave.learning.hidden_waves.histories import (
     checked_history,
     checked_steps,
@@ -78,6 +82,8 @@ def run_substrate(
     count = fed.shape[-2]
     if mode == "additive":
         _warn_of_adding(boundary, count)
+    # checked below, where the step is known
+    f = boundary.function if isinstance(boundary, FunctionBoundary) else boundary
     course = np.empty((*start.shape[:-2], 1 + count + steps, *start.shape[-2:]))
     course[..., 0, :, :] = start
     for step in range(count + steps):
@@ -85,9 +91,7 @@ def run_substrate(
         if step < count and mode == "gated":
             enters = fed[..., step, :]
         else:
-            enters = next_vector(
-                boundary, state.copy(), name=boundary.name, step=step + 1
-            )
+            enters = next_vector(f, state.copy(), name=boundary.name, step=step + 1)
             if step < count:
                 enters = enters + fed[..., step, :]
         course[..., step + 1, :, :] = step_substrate(state, enters, courant=courant)

@@ -81,7 +81,7 @@ class SignedCopy:
         return len(self.sources)
 
     @property
-    def needed_sites(self) -> int:
+    def needed_entries(self) -> int:
         """How many (site, dim) hold something still to be read: rank of the memory.
 
         Each dim is needed up to the largest lag at which it is read.
@@ -193,9 +193,7 @@ def linear_system(blocks: np.ndarray, name: str = "linear") -> HistorySystem:
     return HistorySystem(blocks.shape[1], len(blocks), name, f, blocks)
 
 
-def random_linear(
-    dims: int, sites: int, *, seed: int, radius: float
-) -> HistorySystem:  # fmt: skip
+def random_linear(dims: int, sites: int, *, seed: int, radius: float) -> HistorySystem:
     """A linear system of Gaussian blocks whose largest |eigenvalue| is `radius`."""
     check_size(dims, sites)
     if not (np.isfinite(radius) and radius > 0):

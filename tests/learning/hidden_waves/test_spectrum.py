@@ -69,6 +69,16 @@ def test_t1_has_each_eighth_root_of_one_eight_times():
     assert np.abs(turns - np.round(turns)).max() < 1e-14
 
 
+def test_sites_that_are_never_read_add_zeros_and_no_work():
+    # lambda^1000 = 4 lambda^998: +-2, and 998 zeros, at once
+    blocks = np.zeros((1000, 1, 1))
+    blocks[998] = 4.0
+    found = polynomial_eigenvalues(blocks)
+    assert found[:2] == pytest.approx([2, -2], abs=1e-14)
+    assert len(found) == 1000 and not found[2:].any()
+    assert not polynomial_eigenvalues(np.zeros((3, 2, 2))).any()
+
+
 def test_fibonacci_grows_by_the_golden_ratio():
     found = polynomial_eigenvalues(fibonacci(1, 2).linear)
     golden = (1 + np.sqrt(5)) / 2

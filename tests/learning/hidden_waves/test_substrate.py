@@ -238,3 +238,14 @@ def test_a_memory_that_grows_too_large_is_named_with_its_step():
         pytest.raises(NotFiniteError, match="Fibonacci: f is not finite at step 1475"),
     ):
         run_substrate(growing, 2000, history=np.ones((2, 1)))
+
+
+def test_a_function_that_is_not_finite_is_named_with_its_step():
+    # a ring of one column that counts down to a division by 0
+    def f(history):
+        with np.errstate(divide="ignore"):
+            return 1 / (1 / history[..., -1, :] - 1)
+
+    boundary = FunctionBoundary(f, dims=1, sites=1, name="mine")
+    with pytest.raises(NotFiniteError, match="mine: f is not finite at step 4"):
+        run_substrate(boundary, 9, history=np.array([[0.25]]))

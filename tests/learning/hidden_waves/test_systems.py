@@ -52,7 +52,7 @@ def test_each_task_is_the_published_equation(name):
 )
 def test_each_task_has_the_published_cycles_and_size(name, cycles, needed):
     assert TASKS[name].cycles() == cycles
-    assert TASKS[name].needed_sites == needed
+    assert TASKS[name].needed_entries == needed
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -86,7 +86,7 @@ def test_the_blocks_of_a_signed_copy_compute_its_f():
 def test_a_source_that_is_read_twice_counts_to_its_longest_lag():
     # dim 0 is read at lags 3 and 1, dim 1 never: three sites of dim 0 are needed
     copy = SignedCopy(sources=(0, 0), lags=(3, 1), signs=(1, 1), sites=4)
-    assert copy.needed_sites == 3
+    assert copy.needed_entries == 3
     assert copy.cycles() == [(3, 1)]
 
 
