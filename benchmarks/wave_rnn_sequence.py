@@ -39,6 +39,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cortexwave.learning import STATE_BUDGET
 from cortexwave.learning.sequence_op import run_sequence
 
 LOOP = "plain loop"
@@ -94,7 +95,7 @@ class PlainLoop(nn.Module):
 class Operation(nn.Module):
     """The same network, with the same parameters, through `run_sequence`."""
 
-    def __init__(self, loop: PlainLoop, budget: int = 2**28):
+    def __init__(self, loop: PlainLoop, budget: int = STATE_BUDGET):
         super().__init__()
         self.loop, self.budget = loop, budget
 
@@ -182,7 +183,7 @@ def agreement(size: Size, inputs: Tensor) -> float:
     exact = copy.deepcopy(loop).double()
     train(exact, inputs.double())
     errors = []
-    for budget in (2**28, 0):
+    for budget in (STATE_BUDGET, 0):
         train(Operation(loop, budget), inputs)
         for ours, theirs in zip(loop.parameters(), exact.parameters(), strict=True):
             error = (ours.grad - theirs.grad).abs().max() / theirs.grad.abs().max()
@@ -230,7 +231,7 @@ def print_peak(who: str, steps: int) -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     loop = PlainLoop(COPY)
-    budget = {"kept": 2**28, "chunked": 2**24}.get(who)
+    budget = {"kept": STATE_BUDGET, "chunked": 2**24}.get(who)
     network = loop if budget is None else Operation(loop, budget)
     train(network, torch.zeros(COPY.batch, 3, COPY.inputs))
     before = highest_kib(anew=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cortexwave.errors import InputError
+from cortexwave.learning import STATE_BUDGET
 from cortexwave.learning import network_documents as documents
 from cortexwave.learning.baselines import (
     LayerRNN,
@@ -42,7 +43,7 @@ def build_network(
     seed: int,
     dtype: torch.dtype = torch.float32,
     backend: str = "auto",
-    budget: int = 2**28,
+    budget: int = STATE_BUDGET,
 ) -> nn.Module:
     """A network for a task of this shape, on the CPU.
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from cortexwave.errors import InputError, RunError
+from cortexwave.learning import STATE_BUDGET
 from cortexwave.learning._sequence_gradient import Arriving, Wanted, backward
 from cortexwave.learning._sequence_layout import Layout
 from cortexwave.learning._sequence_passes import Passed, Sequence, forward
@@ -48,7 +49,7 @@ def run_sequence(
     courses: Tensor | None = None,
     keep_states: bool = False,
     backend: str = "auto",
-    budget: int = 2**28,
+    budget: int = STATE_BUDGET,
 ) -> Outcome:
     """What h_t = f(u * h_{t-1} + V x_t + bias), t = 1..T, leaves: h_T and more.
 

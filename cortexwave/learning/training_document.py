@@ -22,7 +22,7 @@ from cortexwave.documents import (
 )
 from cortexwave.errors import Fault, ProtocolError
 from cortexwave.faults import check_document, nearest
-from cortexwave.learning import tasks
+from cortexwave.learning import STATE_BUDGET, tasks
 from cortexwave.learning.network_documents import NetworkDocument, network_faults
 from cortexwave.learning.tasks import TaskDocument
 from cortexwave.nodes import shown
@@ -137,7 +137,7 @@ class Place(Document):
     device: str = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
     backend: Literal["auto", "reference", "torch", "triton"] = "auto"
-    memory: int = Field(default=2**28, ge=2**16, description="bytes")
+    memory: int = Field(default=STATE_BUDGET, ge=2**16, description="bytes")
     threads: int | None = Field(default=1, ge=1, le=1024)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from cortexwave.learning import STATE_BUDGET
 from cortexwave.learning.readouts import LinearReadout, TimeCourseReadout
 from cortexwave.learning.recurrent import checked_inputs, checked_steps
 from cortexwave.learning.sequence_op import (
@@ -44,7 +45,7 @@ class WaveRNN(nn.Module):
         boundary: tuple[Boundary, Boundary],
         every_step: bool,
         backend: str = "auto",
-        budget: int = 2**28,
+        budget: int = STATE_BUDGET,
     ):
         super().__init__()
         self.u = nn.Parameter(u)
