@@ -278,6 +278,7 @@ def test_what_is_listed_is_what_a_protocol_can_name():
         "white_noise",
         "images",
         "movie",
+        "sequence",
     }
     kernels = "shift laplacian gaussian difference_of_gaussians exponential box stored"
     assert set(listed["kernels"]) == {*kernels.split(), "anisotropic_gaussian"}
