@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cortexwave.errors import InputError
 from cortexwave.learning.baselines import LayerRNN
+from cortexwave.learning.readouts import LinearReadout
 from cortexwave.learning.sequence_reference import (
     ACTIVATIONS,
     Activation,
@@ -103,9 +104,9 @@ def network_step(network: nn.Module, *, readout: ArrayLike | None = None) -> One
         own = double.linear_readout()
         return _wave_step(double, _readout(readout, None if own is None else own[0]))
     if isinstance(double, LayerRNN):
-        own_weight = getattr(double.readout, "weight", None)
-        linear = type(double.readout).__name__ == "LinearReadout"
-        return _layer_step(double.layer, _readout(readout, own_weight, known=linear))
+        linear = type(double.readout) is LinearReadout
+        weight = double.readout.weight if linear else None
+        return _layer_step(double.layer, _readout(readout, weight))
     if isinstance(double, nn.RNN | nn.GRU | nn.LSTM):
         return _layer_step(double, _readout(readout, None))
     raise InputError(
@@ -184,12 +185,10 @@ def real_matrix(values: ArrayLike, name: str) -> np.ndarray:
     return found.astype(np.float64)
 
 
-def _readout(
-    given: ArrayLike | None, own: Tensor | None, *, known: bool = True
-) -> Tensor:
+def _readout(given: ArrayLike | None, own: Tensor | None) -> Tensor:
     if given is not None:
         return torch.as_tensor(real_matrix(given, "readout"))
-    if own is None or not known:
+    if own is None:
         raise InputError(
             "this network has no linear readout of its states; give the matrix "
             "`readout` (output, unit) that its answers are read with"
