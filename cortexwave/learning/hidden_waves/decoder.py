@@ -32,15 +32,17 @@ def site_contents(vectors: np.ndarray, *, sites: int) -> np.ndarray:
 
 
 def score_fixed_decoder(
-    states: np.ndarray, contents: np.ndarray, *, ridge: float, folds: int = 5,
-    seed: int = 0,
+    states: np.ndarray, contents: np.ndarray, *, ridge: float,
+    kept: np.ndarray | None = None, folds: int = 5, seed: int = 0,
 ) -> xr.Dataset:  # fmt: skip
     """R2 of one linear decoder fitted to all times, on sequences left out of the fit.
 
     `states` (sequence, time, state), `contents` (sequence, time, site, dim). `ridge`
     is the penalty in units of the mean variance of a state's values; sequences are
-    dealt into `folds` at random. See `score_contents` for what is given. Raises
-    `InputError` where there are fewer samples than unknowns and no penalty.
+    dealt into `folds` at random. `kept` (site, dim) says which entries are scored, all
+    if not given: what is never read again no network need hold. See `score_contents`
+    for what is given. Raises `InputError` where there are fewer samples than unknowns
+    and no penalty.
     """
     states, contents = _checked(states, contents)
     many, times, size = states.shape
@@ -66,7 +68,15 @@ def score_fixed_decoder(
             ridge,
         )
         decoded[held_out] = states[held_out] @ weights + constant
-    return score_contents(decoded.reshape(contents.shape), contents)
+    decoded = decoded.reshape(contents.shape)
+    if kept is not None:
+        kept = np.asarray(kept, dtype=bool)
+        if kept.shape != contents.shape[2:]:
+            raise InputError(
+                f"kept is {kept.shape}; contents have (site, dim) {contents.shape[2:]}"
+            )
+        decoded = np.where(kept, decoded, np.nan)
+    return score_contents(decoded, contents)
 
 
 def score_contents(decoded: np.ndarray, contents: np.ndarray) -> xr.Dataset:

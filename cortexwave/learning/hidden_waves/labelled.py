@@ -78,8 +78,8 @@ def operator_dataset(
 ) -> xr.Dataset:
     """Phi among all (site, dim), then the residual directions: `Phi` (row, column).
 
-    Row and column count site * dims + dim; `theory` has the same dims if there is one.
-    Residual directions are their own duals.
+    Row and column count site * dims + dim; `theory` has the same dims and entries, if
+    there is one. Residual directions are their own duals.
     """
     entries = np.flatnonzero(recovered.kept)
     size = recovered.kept.size
@@ -96,7 +96,8 @@ def operator_dataset(
     attrs: dict[str, Any] = {**_attributes(recovered), "residual_directions": extra}
     if recovered.theory is not None and recovered.agreement is not None:
         due = np.full_like(whole, np.nan)
-        due[:size, :size] = companion(np.asarray(recovered.theory, dtype=float))
+        held = np.ix_(*(np.flatnonzero(recovered.kept),) * 2)
+        due[held] = companion(np.asarray(recovered.theory, dtype=float))[held]
         variables["theory"] = (("row", "column"), due, _ONE)
         attrs |= {
             "same": recovered.agreement.same,
