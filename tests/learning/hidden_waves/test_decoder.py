@@ -84,6 +84,18 @@ def test_strong_penalty_shrinks_to_nothing():
     assert scores.attrs["r2"] == pytest.approx(0.0, abs=0.05)
 
 
+def test_only_entries_that_are_kept_are_scored():
+    contents = items(40, steps=4)
+    kept = np.ones((8, 8), dtype=bool)
+    kept[:, 3] = kept[0] = False
+    scores = score_fixed_decoder(
+        hidden_in(contents, units=70), contents, ridge=0.0, kept=kept
+    )
+    np.testing.assert_array_equal(np.isfinite(scores.r2_dim), kept)
+    assert np.isnan(scores.r2[0]).all()
+    assert scores.attrs["r2"] == pytest.approx(1.0, abs=1e-9)
+
+
 def test_the_same_seed_deals_the_same_folds():
     contents = items(20, steps=4)
     states = np.random.default_rng(2).standard_normal((20, 5, 30))
@@ -124,6 +136,7 @@ def test_what_was_not_decoded_or_does_not_vary_has_no_score():
         ({"states": np.zeros((9, 4, 5))}, r"states are \(9, 4, 5\), contents \(10, 4"),
         ({"states": np.full((10, 4, 5), np.nan)}, "states hold numbers.*not finite"),
         ({"ridge": -1.0}, "ridge is -1.0"),
+        ({"kept": np.ones((2, 3))}, r"kept is \(2, 3\).*\(2, 2\)"),
         ({"folds": 1}, "10 sequences make 2 to 10 folds, not 1"),
         ({"folds": 11}, "2 to 10 folds, not 11"),
     ],

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from cortexwave.errors import InputError
+from cortexwave.learning.building import build_network
 from cortexwave.learning.hidden_waves.agreement import agree
 from cortexwave.learning.hidden_waves.labelled import (
     hidden_movie,
@@ -27,6 +29,8 @@ from cortexwave.learning.hidden_waves.systems import (
     SignedCopy,
     random_linear,
 )
+from cortexwave.learning.network_documents import NetworkDocument
+from cortexwave.learning.tasks import Shape
 
 NAMES = ("T1", "T2", "T3", "T4")
 SMALL = SignedCopy(sources=(1, 0, 2), lags=(4, 2, 3), signs=(1, -1, 1), sites=4)
@@ -213,6 +217,62 @@ def test_torch_layer_and_its_matrices_give_the_same():
                    theory=SMALL.blocks())  # fmt: skip
     # the layer's weights were float32
     np.testing.assert_allclose(found.Phi, same.Phi, atol=1e-4)
+    assert found.trusted, found.verdict
+
+
+def test_wave_on_a_ring_of_the_wave_rnn_is_its_own_hidden_wave():
+    document = {"kind": "wave_rnn", "units": 8, "channels": 3, "activation": "tanh",
+                "recurrent": {"kind": "shift"}, "biases": "one",
+                "input": {"kind": "single_site_per_symbol"}}  # fmt: skip
+    network = build_network(
+        TypeAdapter(NetworkDocument).validate_python(document),
+        shape=Shape(3, 3, 9, every_step=True, loss="mean_squared_error"), seed=0,
+        dtype=torch.float64,
+    )  # fmt: skip
+    with torch.no_grad():  # what enters at site 0 is read there, once a turn
+        network.site_bias.zero_()
+        network.readout.weight.zero_()
+        for channel in range(3):
+            network.readout.weight[channel, channel, 0, 0] = 1.0
+    copy = SignedCopy((0, 1, 2), (8, 8, 8), (1, 1, 1), sites=8)
+    for ground in ("readout", "input", "pseudoinverse"):
+        found = recover_network(
+            network, sites=8, theory=copy.blocks(), ground=ground,
+            fixed_point=np.zeros(24),
+        )  # fmt: skip
+        # positive velocity: at age a an item is a - 1 sites further down the ring
+        expected = np.zeros((3, 8, 8, 3))  # (channel, x, site, dim)
+        for age in range(1, 9):
+            for dim in range(3):
+                expected[dim, (1 - age) % 8, 8 - age, dim] = 1.0
+        np.testing.assert_allclose(found.Psi, expected.reshape(24, 24), atol=1e-12)
+        assert found.agreement.error < 1e-12
+        assert found.condition == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_gated_layer_is_recovered_where_it_is_made_to_carry_a_wave(kind):
+    # gates held open or closed by their biases: h' = tanh(W h), or tanh(tanh(W h))
+    units, copy = 6, SignedCopy((0, 1), (3, 3), (1, -1), sites=3)
+    phi = shift_with_boundary(copy.blocks())
+    layer = kind(2, units, batch_first=True).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+        if kind is nn.GRU:  # r, z, n: z closed, n = tanh(r W h), r open
+            layer.weight_hh_l0[2 * units :] = torch.as_tensor(phi)
+            layer.bias_hh_l0[:units] = 30.0
+            layer.bias_hh_l0[units : 2 * units] = -30.0
+        else:  # i, f, g, o: f closed, c' = tanh(W h), h' = tanh(c')
+            layer.weight_hh_l0[2 * units : 3 * units] = torch.as_tensor(phi)
+            layer.bias_hh_l0[:units] = 30.0
+            layer.bias_hh_l0[units : 2 * units] = -30.0
+            layer.bias_hh_l0[3 * units :] = 30.0
+    found = recover_network(layer, readout=np.eye(2, units, k=4), sites=3,
+                            theory=copy.blocks())  # fmt: skip
+    # gates are open or closed to e^-30, 1e-13
+    assert found.linearisation.stands_still
+    assert found.agreement.error < 1e-9
     assert found.trusted, found.verdict
 
 
