@@ -82,6 +82,7 @@ def score_fixed_decoder(
 def score_contents(decoded: np.ndarray, contents: np.ndarray) -> xr.Dataset:
     """How well decoded contents are the true ones, both (sequence, time, site, dim).
 
+    Decoded may be those of `hidden_movie`: then nothing was fitted.
     `r2` (site, age) is 1 - squared error / variance over sequences, dims pooled; age
     counts the steps since the first state. `r2_dim` (site, dim) pools the ages
     instead. `signs` (site, age) is the share with the right sign. NaN where contents

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from torch import nn
 
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, NotFiniteError
 from cortexwave.learning.hidden_waves.histories import (
     checked_blocks,
     checked_steps,
@@ -39,7 +39,8 @@ def memory_gradient(
     """dy(at + lag)/du(at) of a network while it runs on inputs, by autograd.
 
     `inputs` (trial, time, input), from state 0. Gives `gradient` (trial, lag, output,
-    input) and its Frobenius `norm` (trial, lag), lags 0 to time - 1 - at.
+    input) and its Frobenius `norm` (trial, lag), lags 0 to time - 1 - at. Raises
+    `NotFiniteError` for a network whose gradient leaves the range of numbers.
     """
     step = (
         network
@@ -65,6 +66,11 @@ def memory_gradient(
     for lag, value in enumerate(own):
         (by_input,) = torch.autograd.grad(value, seen, retain_graph=True)
         found[:, lag] = by_input.unflatten(0, (trials, outputs)).numpy()
+        if not np.isfinite(found[:, lag]).all():
+            raise NotFiniteError(
+                f"dy({at + lag})/du({at}) is not finite: the network's states or its "
+                "gradient grow without end; give fewer steps"
+            )
     return _labelled(found, source="autograd", at=int(at))
 
 

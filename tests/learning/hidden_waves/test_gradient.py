@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, NotFiniteError
 from cortexwave.learning.hidden_waves.gradient import (
     linear_gradient,
     memory_gradient,
@@ -133,6 +133,12 @@ def test_inputs_that_do_not_fit_are_refused(inputs, at, culprit):
     step = matrices_step(np.eye(4), np.eye(2, 4), np.eye(4, 2), activation="identity")
     with pytest.raises(InputError, match=culprit):
         memory_gradient(step, inputs, at=at)
+
+
+def test_gradient_that_grows_without_end_is_named():
+    step = matrices_step([[1e200]], [[1.0]], [[1.0]], activation="identity")
+    with pytest.raises(NotFiniteError, match=r"dy\(2\)/du\(0\) is not finite"):
+        memory_gradient(step, np.zeros((1, 4, 1)))
 
 
 def test_matrices_that_do_not_fit_are_refused():

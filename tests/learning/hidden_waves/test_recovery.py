@@ -11,6 +11,7 @@ from torch import nn
 from cortexwave.errors import InputError
 from cortexwave.learning.building import build_network
 from cortexwave.learning.hidden_waves.agreement import agree
+from cortexwave.learning.hidden_waves.decoder import score_contents, site_contents
 from cortexwave.learning.hidden_waves.labelled import (
     hidden_movie,
     operator_dataset,
@@ -28,6 +29,7 @@ from cortexwave.learning.hidden_waves.systems import (
     TASKS,
     SignedCopy,
     random_linear,
+    run,
 )
 from cortexwave.learning.network_documents import NetworkDocument
 from cortexwave.learning.tasks import Shape
@@ -178,6 +180,19 @@ def test_random_gaussian_network_holds_too_little():
     assert found.condition == np.inf
 
 
+def test_seven_rings_of_eight_are_recovered_and_the_eighth_is_missed():
+    # as the published recipe was seen to end: what dim 3 holds fades, 0.25 a turn
+    blocks = TASKS["T1"].blocks()
+    faded = blocks.copy()
+    faded[0, 3, 3] = 0.25  # eigenvalues 0.25 ** (1 / 8) = 0.84
+    W_hh, W_r, _, _, _ = hidden(faded, units=128)
+    found = recover(W_hh, W_r, sites=8, dims=8, activation="tanh", theory=blocks,
+                    fixed_point=np.zeros(128))  # fmt: skip
+    assert found.comparison.counts == (64, 56)
+    assert "56 eigenvalues are beyond 0.9 where 64" in found.verdict
+    assert (found.agreement.lines, found.agreement.lines_same) == (8, 7)
+
+
 def test_network_smaller_than_its_history_is_not_trusted():
     rng = np.random.default_rng(2)
     W_hh = np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -305,6 +320,23 @@ def test_movie_shows_the_history_sliding():
     # repeat copy: after n steps site i holds vector (i + n) mod 8
     expected = np.stack([np.roll(history, -n, axis=0) for n in range(1, 12)])
     np.testing.assert_allclose(movie.content, expected, atol=1e-9)
+
+
+def test_dual_is_a_decoder_for_all_times():
+    copy = TASKS["T3"]
+    W_hh, W_r, W_uh, Psi, _ = hidden(copy.blocks(), units=80)
+    found = recover(W_hh, W_r, sites=8, dims=8, activation="identity",
+                    theory=copy.blocks(), fixed_point=np.zeros(80))  # fmt: skip
+    history = np.random.default_rng(5).choice([-1.0, 1.0], (30, 8, 8))
+    vectors = np.concatenate([history, run(copy.system(), history, 20)], axis=1)
+    step = matrices_step(W_hh, W_r, W_uh, activation="identity")
+    start = history.reshape(30, -1) @ Psi.T
+    states = trajectory(step, np.zeros((30, 20, 8)), start=start)
+    movie = hidden_movie(found, states)
+    scores = score_contents(movie.content, site_contents(vectors, sites=8)[:, 1:])
+    held = found.kept.any(axis=1)
+    np.testing.assert_allclose(scores.r2[held], 1.0, atol=1e-12)
+    np.testing.assert_array_equal(np.isnan(scores.r2_dim), ~found.kept)
 
 
 def test_entries_not_kept_are_missing():
