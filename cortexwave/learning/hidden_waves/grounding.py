@@ -48,14 +48,23 @@ class Grounded:
 
 
 def persistent_part(A: np.ndarray, radius: float) -> Part:
-    """The part of A (state, state) whose eigenvalues are beyond a radius."""
+    """The part of A (state, state) whose eigenvalues are beyond a radius.
+
+    Raises `InputError` where there are none, or some lie at the radius itself.
+    """
     if not 0 < radius < np.inf:
         raise InputError(f"the radius is {radius!r}; it is a positive number")
-    T, Z, modes = schur(
-        A,
-        output="real",
-        sort=lambda real, imaginary: np.hypot(real, imaginary) > radius,
-    )
+    try:
+        T, Z, modes = schur(
+            A,
+            output="real",
+            sort=lambda real, imaginary: np.hypot(real, imaginary) > radius,
+        )
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            f"eigenvalues of the network lie at the radius {radius:g} to rounding and "
+            "cannot be parted there; choose one between those that persist and fade"
+        ) from error
     if not modes:
         largest = float(np.abs(eigenvalues(A)[0]))
         raise InputError(

@@ -29,6 +29,7 @@ from cortexwave.learning.hidden_waves.fixed_point import (
 )
 from cortexwave.learning.hidden_waves.grounding import (
     Ground,
+    Grounded,
     condition_of,
     from_input,
     from_pseudoinverse,
@@ -142,30 +143,12 @@ def recover_network(
     )
     check_size(step.outputs, sites)
     kept = _kept(step.outputs, sites, lags, theory)
-    if ground not in get_args(Ground):
-        raise InputError(f"ground is {ground!r}, not one of {get_args(Ground)}")
-    C = step.readout.numpy()
-    if ground == "input":
-        if step.inputs != step.outputs:
-            raise InputError(
-                f"the network has {step.inputs} inputs for {step.outputs} dims; ground "
-                "'input' needs one for each (with matrices: give W_uh)"
-            )
-    else:
-        _check_rank(C, "readout", "input")
+    _check_ground(step, ground)
     if fixed_point is None:
         linear = find_fixed_point(step, starts=starts)
     else:
         linear = linearise(step, fixed_point)
-    if ground == "input":
-        _check_rank(linear.inputs.T, "input", "readout")
-    part = persistent_part(linear.A, radius)
-    if ground == "readout":
-        basis = from_readout(C, part, kept)
-    elif ground == "input":
-        basis = from_input(linear.inputs, linear.A, part, kept)
-    else:
-        basis = from_pseudoinverse(C, linear.A, kept)
+    basis = _grounded(step, linear, kept, ground, radius)
     spectrum = eigenvalues(linear.A)
     unjudged = Recovered(
         dims=step.outputs, sites=sites, ground=ground, radius=radius, kept=kept,
@@ -193,6 +176,35 @@ def _kept(
     if len(lags) != dims:
         raise InputError(f"there are {len(lags)} lags for {dims} dims, one for each")
     return kept_by_lags(lags, sites=sites)
+
+
+def _check_ground(step: OneStep, ground: Ground) -> None:
+    if ground not in get_args(Ground):
+        raise InputError(f"ground is {ground!r}, not one of {get_args(Ground)}")
+    if ground != "input":
+        _check_rank(step.readout.numpy(), "readout", "input")
+    elif step.inputs != step.outputs:
+        raise InputError(
+            f"the network has {step.inputs} inputs for {step.outputs} dims; ground "
+            "'input' needs one for each (with matrices: give W_uh)"
+        )
+
+
+def _grounded(
+    step: OneStep,
+    linear: Linearisation,
+    kept: np.ndarray,
+    ground: Ground,
+    radius: float,
+) -> Grounded:
+    C = step.readout.numpy()
+    if ground == "pseudoinverse":
+        return from_pseudoinverse(C, linear.A, kept)
+    part = persistent_part(linear.A, radius)
+    if ground == "readout":
+        return from_readout(C, part, kept)
+    _check_rank(linear.inputs.T, "input", "readout")
+    return from_input(linear.inputs, linear.A, part, kept)
 
 
 def _check_rank(rows: np.ndarray, name: str, other: str) -> None:
