@@ -39,12 +39,13 @@ class IdentityRNNDocument(Fed):
     uniform: +-1/sqrt(inputs) and +-1/sqrt(units) (torch's defaults). As published
     in Keller et al. (2024) the first is zero where the input map names sites and
     uniform elsewhere, the second uniform where U is random and zero elsewhere.
-    torch.nn.RNN computes it, hence two biases.
+    torch.nn.RNN computes it, hence two biases; or none of either, `biases: none`.
     """
 
     kind: Literal["identity_rnn"] = "identity_rnn"
     units: int = Field(ge=1, le=65536)
-    activation: Literal["relu", "tanh"] = "relu"
+    activation: Literal["relu", "tanh", "identity"] = "relu"
+    biases: Literal["two", "none"] = "two"
     recurrent: DenseRecurrent = IdentityMatrix()
     input: InputMap = NormalInput()
     input_bias: BiasStart = "as_published"
@@ -72,6 +73,9 @@ class IdentityRNNDocument(Fed):
         faults: list[Located] = [
             (("input",), text) for text in self.input.faults(self.field)
         ]
+        for name in ("input_bias", "recurrent_bias"):
+            if self.biases == "none" and name in self.model_fields_set:
+                faults.append(((name,), "there is none; it needs biases: two"))
         if isinstance(self.recurrent, Chain) and self.units < 2:
             faults.append((("units",), "a chain has at least 2 units"))
         if faults:

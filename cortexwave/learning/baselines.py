@@ -33,6 +33,26 @@ class LayerRNN(Recurrent):
         return states[:, :, None, None, :]
 
 
+class LinearRNN(nn.RNN):
+    """torch's RNN of one layer, batch first, without the nonlinearity it must have."""
+
+    def forward(
+        self, inputs: Tensor, start: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """States (batch, time, unit) and the last (1, batch, unit), from `start`."""
+        drive = nn.functional.linear(
+            inputs, self.weight_ih_l0, self.bias_ih_l0 if self.bias else None
+        )  # (batch, time, unit)
+        if self.bias:
+            drive = drive + self.bias_hh_l0
+        h = drive.new_zeros(drive[:, 0].shape) if start is None else start[0]
+        states = []
+        for pushed in drive.unbind(1):
+            h = torch.addmm(pushed, h, self.weight_hh_l0.T)  # (batch, unit)
+            states.append(h)
+        return torch.stack(states, dim=1), h[None]
+
+
 class LinearNetwork(nn.Module):
     """y = W x + b on all steps at once: W (output, time, input), b (output)."""
 
@@ -63,7 +83,7 @@ class LinearNetwork(nn.Module):
 
 
 def torch_layer(
-    kind: str, inputs: int, units: int, *, activation: str = "tanh"
+    kind: str, inputs: int, units: int, *, activation: str = "tanh", bias: bool = True
 ) -> nn.RNNBase:
     """A layer of torch with values still to be set; no random number is drawn."""
     # made without memory first, so that the global generator is left as it is
@@ -71,10 +91,13 @@ def torch_layer(
         layer: nn.RNNBase = nn.LSTM(inputs, units, batch_first=True, device="meta")
     elif kind == "gru":
         layer = nn.GRU(inputs, units, batch_first=True, device="meta")
+    elif activation == "identity":
+        layer = LinearRNN(inputs, units, bias=bias, batch_first=True, device="meta")
     else:
         layer = nn.RNN(
-            inputs, units, batch_first=True, nonlinearity=activation, device="meta"
-        )
+            inputs, units, bias=bias, nonlinearity=activation, batch_first=True,
+            device="meta",
+        )  # fmt: skip
     return layer.to_empty(device="cpu")
 
 

@@ -188,16 +188,22 @@ def _identity_rnn(document: documents.IdentityRNNDocument, make: _Making) -> Lay
     if isinstance(document.recurrent, RelabelledShift):
         # unit i is now called labels[i], for what enters it too
         entering[:, relabelling(units, make.seed)] = entering.copy()
-    layer = torch_layer("rnn", inputs, units, activation=document.activation)
-    input_bias = make.bias(document.input_bias_start, "input_bias", inputs, (units,))
-    set_parameters(layer, {
+    values = {
         "weight_ih_l0": make.tensor(entering.T.copy()),
         "weight_hh_l0": make.tensor(recurrent),
-        "bias_ih_l0": input_bias,
-        "bias_hh_l0": make.bias(
+    }
+    if document.biases == "two":
+        values["bias_ih_l0"] = make.bias(
+            document.input_bias_start, "input_bias", inputs, (units,)
+        )
+        values["bias_hh_l0"] = make.bias(
             document.recurrent_bias_start, "recurrent_bias", units, (units,)
-        ),
-    })  # fmt: skip
+        )
+    layer = torch_layer(
+        "rnn", inputs, units, activation=document.activation,
+        bias=document.biases == "two",
+    )  # fmt: skip
+    set_parameters(layer, values)
     network = _of_layer(layer, document, make)
     _freeze(
         network, document.train,

@@ -146,5 +146,6 @@ def input_map(
         case named.NormalInput():
             weights = draw.normal(0.0, named_map.std, weights.shape)
         case _:
-            weights = uniform(draw, inputs, weights.shape)
+            number = inputs if named_map.over == "inputs" else weights[0].size
+            weights = uniform(draw, number, weights.shape)
     return weights.reshape(inputs, *field)

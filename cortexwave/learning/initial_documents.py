@@ -224,10 +224,15 @@ class NormalInput(_Input):
 
 
 class UniformInput(_Input):
-    """Every weight uniform in +-1/sqrt(inputs), torch's default."""
+    """Every weight uniform in +-1/sqrt(n), n the number `over` of inputs or units.
+
+    Over inputs is torch's default for linear layers, over units (the values of a
+    state) the one for its recurrent layers.
+    """
 
     kind: Literal["uniform"] = "uniform"
     bias: ClassVar[Literal["zero", "uniform"]] = "uniform"
+    over: Literal["inputs", "units"] = "inputs"
 
 
 InputMap = Annotated[

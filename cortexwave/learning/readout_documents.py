@@ -18,9 +18,13 @@ Located = tuple[Path_, str]  # a fault: path below the network, and what is wron
 
 
 class LinearReadout(Document):
-    """y = W h + b, at every step or from the last state, as the task wants it."""
+    """y = W h + b, at every step or from the last state, as the task wants it.
+
+    Without `bias` there is no b.
+    """
 
     kind: Literal["linear"] = "linear"
+    bias: bool = True
 
     def faults(self, shape: Shape) -> Iterable[str]:
         """What cannot be meant for a task of this shape."""

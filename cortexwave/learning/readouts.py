@@ -20,12 +20,12 @@ Field_ = tuple[int, int, int]  # (feature, y, x)
 
 
 class LinearReadout(nn.Module):
-    """W (output, feature, y, x), b (output)."""
+    """W (output, feature, y, x), b (output) or None."""
 
-    def __init__(self, weight: Tensor, bias: Tensor):
+    def __init__(self, weight: Tensor, bias: Tensor | None):
         super().__init__()
         self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(bias)
+        self.bias = None if bias is None else nn.Parameter(bias)
 
     def after(self, mapped: Tensor) -> Tensor:
         """Answers from W h + b (..., output)."""
@@ -134,4 +134,5 @@ def build_readout(
                 amplitude=amplitude,
             )
         case _:
-            return LinearReadout(*layer(outputs, field))
+            weight, bias = layer(outputs, field)
+            return LinearReadout(weight, bias if document.bias else None)

@@ -76,10 +76,14 @@ class WaveRNN(nn.Module):
         return self.site_bias + self.channel_bias[:, None, None]
 
     def linear_readout(self) -> tuple[Tensor, Tensor] | None:
-        """W (output, feature, y, x) and b (output); None if the readout is another."""
-        if type(self.readout) is LinearReadout:
-            return self.readout.weight, self.readout.bias
-        return None
+        """W (output, feature, y, x) and b (output); None if the readout is another.
+
+        Of a readout without bias, b is 0.
+        """
+        if type(self.readout) is not LinearReadout:
+            return None
+        W, b = self.readout.weight, self.readout.bias
+        return W, W.new_zeros(len(W)) if b is None else b
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Answers (batch, time, output), or (batch, output) if one per sequence.
