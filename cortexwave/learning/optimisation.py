@@ -15,10 +15,14 @@ from cortexwave.learning.training_document import Optimisation
 
 @dataclass(frozen=True)
 class Stepped:
-    """What one step saw: the loss before it, and the norm of its whole gradient."""
+    """What one step saw: the loss before it, and the norm of its whole gradient.
+
+    `outputs` (batch, [time,] output) are the answers that the loss is of.
+    """
 
     loss: float
     gradient_norm: float
+    outputs: Tensor
 
 
 def optimiser_of(network: nn.Module, chosen: Optimisation) -> torch.optim.Optimizer:
@@ -38,11 +42,13 @@ def optimiser_of(network: nn.Module, chosen: Optimisation) -> torch.optim.Optimi
 
 
 def loss_of(outputs: Tensor, targets: Tensor, shape: Shape) -> Tensor:
-    """The task's loss, a mean over sequences (and steps, where all are answered).
+    """The task's loss, a mean over sequences (and steps, where many are answered).
 
-    outputs (batch, [time,] output); targets (batch, [time]) classes or (batch,
-    output) values.
+    outputs (batch, [time,] output); targets (batch, [answer]) classes or (batch,
+    [answer,] output) values, of the steps from the shape's `first_answer` on.
     """
+    if shape.every_step:
+        outputs = outputs[:, shape.first_answer :]  # (batch, answer, output)
     if shape.loss == "mean_squared_error":
         return nn.functional.mse_loss(outputs, targets)
     return nn.functional.cross_entropy(
@@ -69,12 +75,13 @@ def step(
     like = next(network.parameters())
     inputs, targets = tensors(batch, like)
     optimiser.zero_grad(set_to_none=True)
-    loss = loss_of(network(inputs), targets, shape)
+    outputs = network(inputs)
+    loss = loss_of(outputs, targets, shape)
     (chosen.loss_scale * loss).backward()
     trained = [p for p in network.parameters() if p.requires_grad]
     bound = float("inf") if chosen.clip is None else chosen.clip
     norm = float(nn.utils.clip_grad_norm_(trained, bound))
-    seen = Stepped(float(loss.detach()), norm)
+    seen = Stepped(float(loss.detach()), norm, outputs.detach())
     if not (np.isfinite(seen.loss) and np.isfinite(norm)):
         raise NotFiniteError(_not_finite(network, seen, chosen, rate, where))
     optimiser.step()

@@ -16,7 +16,9 @@ class Shape:
     """What a network must take and give to do a task.
 
     `inputs` values come in at each of `steps` steps; `outputs` values are due at
-    every step, or only after the last one.
+    every step from `first_answer` on, counted from 0, or only after the last one.
+    Before `first_answer` a network may say what it likes. `steps` are those of
+    training; validation and test may have more.
     """
 
     inputs: int
@@ -24,6 +26,11 @@ class Shape:
     steps: int
     every_step: bool
     loss: Loss
+    first_answer: int = 0
+
+    def __post_init__(self) -> None:
+        last = self.steps - 1 if self.every_step else 0
+        assert 0 <= self.first_answer <= last, "no step is answered"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +38,10 @@ class Batch:
     """Sequences and what is due for them.
 
     `inputs` are float32 (batch, time, input). `targets` are classes, int64 (batch,
-    time) where an answer is due at every step and int64 (batch,) where one is due
-    at the end; or values, float32 (batch, output).
+    answer) where an answer is due at every step and int64 (batch,) where one is due
+    at the end; or values, float32 (batch, answer, output) or (batch, output). Answers
+    are the steps from the shape's `first_answer` on; there is nothing for those
+    before.
     """
 
     inputs: np.ndarray
@@ -72,8 +81,8 @@ class Source(Protocol):
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Means over sequences, from outputs (batch, [time,] output) and targets.
 
-        Outputs are logits where targets are classes. `NotFiniteError` where an
-        output is no finite number.
+        Outputs are of all steps, those that are not answered too; they are logits
+        where targets are classes. `NotFiniteError` where one is no finite number.
         """
 
     def state(self) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ EXAMPLES = [
     {"kind": "adding", "length": 100},
     {"kind": "copy", "convention": "code", "length": 20},
     {"kind": "digits"},
+    {"kind": "history", "task": "T1", "horizon": 10},
     {"kind": "mnist", "folder": "mnist"},
     {"kind": "noisy_cifar", "folder": "cifar", "noise": "fixed"},
 ]
@@ -40,7 +41,7 @@ def test_the_union_stands_as_a_field():
 
 
 def test_an_unknown_task_is_refused_with_those_there_are():
-    with pytest.raises(ValidationError, match="'adding', 'copy', 'digits'"):
+    with pytest.raises(ValidationError, match="'adding', 'copy', 'digits', 'history'"):
         DOCUMENTS.validate_python({"kind": "chess"})
 
 
