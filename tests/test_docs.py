@@ -15,6 +15,7 @@ from cortexwave.learning.tasks import TASKS
 from cortexwave.learning.training_document import (
     Evaluation,
     Export,
+    Lesson,
     Optimisation,
     Place,
     Stop,
@@ -47,7 +48,8 @@ def test_the_training_page_names_every_kind(group):
 
 
 @pytest.mark.parametrize(
-    "part", [Training, Optimisation, Evaluation, Stop, Place, Export, WaveRNNDocument]
+    "part",
+    [Training, Optimisation, Lesson, Evaluation, Stop, Place, Export, WaveRNNDocument],
 )
 def test_the_training_page_names_every_key(part):
     keys = set(re.findall(r"(\w+):", TRAINING))

@@ -32,6 +32,7 @@ class Standing:
     best: float | None = None
     best_iteration: int = 0
     goals: dict[str, int] = field(default_factory=dict)  # score -> first iteration
+    lessons: list[int] = field(default_factory=list)  # iteration each was passed at
     loss_sum: float = 0.0  # since the last row of the log
     loss_count: int = 0
     seconds: float = 0.0

@@ -31,6 +31,7 @@ from cortexwave.learning.checkpoints import Standing
 from cortexwave.learning.optimisation import Stepped, evaluate, optimiser_of, step
 from cortexwave.learning.tasks import Source
 from cortexwave.learning.training_document import (
+    Lesson,
     Training,
     check_parts,
     parse_training,
@@ -145,6 +146,7 @@ def _one_seed(
         standing = checkpoints.restore(
             checkpoints.load(saved), network, source, optimiser
         )
+    taught, lesson = source, len(training.curriculum)  # of the whole task
     log = run_folder.Log(folder, run_folder.read_log(folder, standing.iteration))
     total, per_unit = _iterations(training, source)
     document = (training.text, str(Path(training.source.file).absolute()))
@@ -155,13 +157,16 @@ def _one_seed(
 
     if standing.iteration == 0:
         with _settings(training):
-            log.add(_row(training, network, source, standing, None, 0.0))
+            log.add(_row(training, network, source, source, standing, None, 0.0))
         save("best.h5")
     clock = since = time.monotonic()
     while not standing.ended:
+        if lesson != len(standing.lessons):
+            lesson = len(standing.lessons)
+            taught = _taught(training, source, lesson, seed)
         with _settings(training):
             row = _advance(
-                training, network, optimiser, source, standing, per_unit, seed
+                training, network, optimiser, source, taught, standing, per_unit, seed
             )
         now = time.monotonic()
         standing.seconds += now - clock
@@ -187,35 +192,65 @@ def _one_seed(
 
 def _advance(
     training: Training, network: nn.Module, optimiser: torch.optim.Optimizer,
-    source: Source, standing: Standing, per_unit: int, seed: int,
+    source: Source, taught: Source, standing: Standing, per_unit: int, seed: int,
 ) -> dict[str, Any] | None:  # fmt: skip
-    """One iteration; a row of the log where scores are due."""
+    """One iteration on what is `taught`; a row of the log where scores are due."""
     chosen, every = training.training, training.evaluation.every * per_unit
     total = chosen.length * per_unit
     done = standing.iteration // per_unit
     rate = chosen.learning_rate * chosen.schedule.factor(done, chosen.length)
-    batch = source.batch("train", standing.iteration, chosen.batch)
-    seen = step(network, optimiser, batch, source.shape, chosen, rate=rate,
+    batch = taught.batch("train", standing.iteration, chosen.batch)
+    seen = step(network, optimiser, batch, taught.shape, chosen, rate=rate,
                 where=f"seed {seed}, iteration {standing.iteration}")  # fmt: skip
     standing.iteration += 1
     standing.loss_sum += seen.loss
     standing.loss_count += 1
+    lesson = _lesson(training, standing)
+    if lesson is not None and lesson.on == "batch":
+        answers = seen.outputs.double().cpu().numpy()
+        _pass(lesson, standing, taught.scores(answers, batch.targets))
     if standing.iteration % every and standing.iteration < total:
         return None
-    row = _row(training, network, source, standing, seen, rate)
+    row = _row(training, network, source, taught, standing, seen, rate)
     standing.loss_sum, standing.loss_count = 0.0, 0
     return row
 
 
+def _taught(training: Training, source: Source, lesson: int, seed: int) -> Source:
+    """The sequences of a lesson; after the last one `source`, the task as written."""
+    if lesson >= len(training.curriculum):
+        return source
+    return training.lesson(lesson).open(training.folder, seed)
+
+
+def _lesson(training: Training, standing: Standing) -> Lesson | None:
+    """The lesson that a seed is at; None where it is at the task as written."""
+    passed = len(standing.lessons)
+    return training.curriculum[passed] if passed < len(training.curriculum) else None
+
+
+def _pass(lesson: Lesson, standing: Standing, scores: dict[str, float]) -> None:
+    """Note that a lesson is passed where its scores are all reached."""
+    if all(reached(name, scores[name], goal) for name, goal in lesson.until.items()):
+        standing.lessons.append(standing.iteration)
+
+
 def _row(
-    training: Training, network: nn.Module, source: Source, standing: Standing,
-    seen: Stepped | None, rate: float,
+    training: Training, network: nn.Module, source: Source, taught: Source,
+    standing: Standing, seen: Stepped | None, rate: float,
 ) -> dict[str, Any]:  # fmt: skip
-    """Scores on the validation part, as a row of the log; notes best and goals."""
-    scores = evaluate(
-        network, source, "valid", sequences=training.evaluation.sequences,
-        batch=training.training.batch,
-    )  # fmt: skip
+    """Scores on the validation part, as a row of the log; notes best and goals.
+
+    They are those of the task as written, whatever the lesson.
+    """
+    amount = {"sequences": training.evaluation.sequences,
+              "batch": training.training.batch}  # fmt: skip
+    scores = evaluate(network, source, "valid", **amount)
+    lesson, at = _lesson(training, standing), {}
+    if training.curriculum:
+        at = {"lesson": len(standing.lessons)}
+    if lesson is not None and lesson.on == "evaluation" and seen is not None:
+        _pass(lesson, standing, evaluate(network, taught, "valid", **amount))
     chosen = training.evaluation.select or source.shape.loss
     sign = 1.0 if greater_is_better(chosen) else -1.0
     if standing.best is None or sign * scores[chosen] > sign * standing.best:
@@ -226,6 +261,7 @@ def _row(
     count = standing.loss_count
     return {
         "iteration": standing.iteration,
+        **at,
         "learning_rate": rate,
         "batch_loss": None if seen is None else seen.loss,
         "mean_loss": standing.loss_sum / count if count else None,
@@ -276,6 +312,7 @@ def _finish(
         "seconds": round(standing.seconds, 3),
         "best_iteration": standing.best_iteration,
         "goals": standing.goals,
+        "lessons": standing.lessons,
         "test": scores,
         "best": evaluate(best, source, "test", **amount),
         "chance": dict(source.chance),

@@ -1,17 +1,19 @@
 """The training document: what stands in a file of kind `training`.
 
-Task, network, optimiser, length, goals and seeds, whole and checked; torch is not
-needed to read one.
+Task, network, optimiser, length, curriculum, goals and seeds, whole and checked;
+torch is not needed to read one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+import numpy as np
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from cortexwave.documents import (
     Document,
@@ -21,9 +23,10 @@ from cortexwave.documents import (
     read_document,
 )
 from cortexwave.errors import Fault, ProtocolError
-from cortexwave.faults import check_document, nearest
+from cortexwave.faults import check_document, fault_error, nearest
 from cortexwave.learning import STATE_BUDGET, tasks
 from cortexwave.learning.network_documents import NetworkDocument, network_faults
+from cortexwave.learning.readout_documents import TimeCourseReadout
 from cortexwave.learning.tasks import TaskDocument
 from cortexwave.nodes import shown
 from cortexwave.units import Duration, Length
@@ -106,6 +109,19 @@ class Optimisation(Document):
         return self.iterations if self.epochs is None else self.epochs  # type: ignore[return-value]
 
 
+class Lesson(Document):
+    """What is trained before the task as it is written, and until when.
+
+    `task` are keys of the task and their values in this lesson; `until` are scores
+    of this lesson's task that must all be reached at once, `on` a single training
+    batch or on an evaluation, which is then made on this task's validation part too.
+    """
+
+    task: dict[str, Any] = Field(min_length=1)
+    until: dict[str, float] = Field(min_length=1)
+    on: Literal["batch", "evaluation"] = "batch"
+
+
 class Evaluation(Document):
     """When and on how many sequences the scores are taken.
 
@@ -159,6 +175,8 @@ class Training(Document):
     task: TaskDocument
     network: NetworkDocument
     training: Optimisation
+    # in this order; the last lesson is the task as written
+    curriculum: list[Lesson] = Field(default=[], max_length=1000)
     evaluation: Evaluation = Evaluation()
     # score -> the value to be reached; the iteration of each is noted
     goals: dict[str, float] = Field(default_factory=dict)
@@ -178,6 +196,32 @@ class Training(Document):
         if self.stop.at_goals and not self.goals:
             raise ValueError("stop.at_goals is set, but there are no goals")
         return self
+
+    @model_validator(mode="after")
+    def _lessons(self) -> Training:
+        faults: list[tuple[tuple[str | int, ...], str]] = []
+        for place in range(len(self.curriculum)):
+            try:
+                self.lesson(place)
+            except ValidationError as error:
+                for item in error.errors(include_url=False):
+                    message = item["msg"].removeprefix("Value error, ")
+                    faults.append((("curriculum", place, "task", *item["loc"]),
+                                   f"{message[0].lower()}{message[1:]}"))  # fmt: skip
+        if faults:
+            raise fault_error("training", faults)
+        return self
+
+    def lesson(self, place: int) -> TaskDocument:
+        """The task of a lesson; after the last one, the task as it is written."""
+        if place >= len(self.curriculum):
+            return self.task
+        whole: Any = self.task
+        written = whole.model_dump(exclude_unset=True)
+        changed: TaskDocument = type(whole).model_validate(
+            {**written, **self.curriculum[place].task}
+        )
+        return changed
 
     @property
     def source(self) -> Source:
@@ -260,6 +304,7 @@ def check_parts(training: Training, source: tasks.Source) -> None:
             known = ", ".join(source.chance)
             message = f"'{name}' is no score of the task; scores are {known}"
             faults.append((path, message + nearest(name, source.chance)))
+    faults += _lesson_faults(training, source)
     chosen, count = training.training, source.counts["train"]
     if count is not None and chosen.batch > count:
         message = f"{chosen.batch}; the training part has {count} sequences"
@@ -274,6 +319,46 @@ def check_parts(training: Training, source: tasks.Source) -> None:
         raise ProtocolError(document.file, [
             Fault(shown(path), message, document.line(path)) for path, message in faults
         ])  # fmt: skip
+
+
+def _lesson_faults(
+    training: Training, source: tasks.Source
+) -> Iterable[tuple[tuple[str | int, ...], str]]:
+    """What of the lessons does not fit the task as written, or has no such score."""
+    readout = getattr(training.network, "readout", None)
+    timed = isinstance(readout, TimeCourseReadout) or training.network.kind == "linear"
+    for place, lesson in enumerate(training.curriculum):
+        path: tuple[str | int, ...] = ("curriculum", place)
+        taught = training.lesson(place).open(training.folder, training.seeds[0])
+        steps = taught.shape.steps
+        if not _alike(taught, source):
+            message = "the network of the whole task cannot do this one: inputs, "
+            message += "outputs and number of sequences must be the same"
+            yield (*path, "task"), message
+            continue
+        if timed and steps != source.shape.steps:
+            message = f"{steps} steps; this network has weights for each of the "
+            message += f"{source.shape.steps} steps of the whole task"
+            yield (*path, "task"), message
+        known = taught.chance if lesson.on == "evaluation" else _batch_scores(taught)
+        for name in lesson.until:
+            if name not in known:
+                message = f"'{name}' is no score of this lesson's {lesson.on}; scores "
+                message += f"are {', '.join(known)}{nearest(name, known)}"
+                yield (*path, "until", name), message
+
+
+def _alike(one: tasks.Source, other: tasks.Source) -> bool:
+    """Whether one network, and one count of iterations, serves both."""
+    shapes = [replace(s.shape, steps=1, first_answer=0) for s in (one, other)]
+    return shapes[0] == shapes[1] and dict(one.counts) == dict(other.counts)
+
+
+def _batch_scores(source: tasks.Source) -> Mapping[str, float]:
+    """The scores that a training batch has: one of zeros is scored."""
+    batch, shape = source.batch("train", 0, 1), source.shape
+    due = (1, batch.inputs.shape[1]) if shape.every_step else (1,)
+    return source.scores(np.zeros((*due, shape.outputs)), batch.targets)
 
 
 def json_schema() -> dict[str, Any]:

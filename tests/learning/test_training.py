@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from cortexwave.errors import (
     InputError,
@@ -23,7 +24,7 @@ from cortexwave.errors import (
 )
 from cortexwave.learning import checkpoints
 from cortexwave.learning.building import build_network
-from cortexwave.learning.optimisation import evaluate, optimiser_of, step
+from cortexwave.learning.optimisation import evaluate, loss_of, optimiser_of, step
 from cortexwave.learning.tasks import Batch, Shape
 from cortexwave.learning.training import (
     load_network,
@@ -33,8 +34,10 @@ from cortexwave.learning.training import (
 )
 from cortexwave.learning.training_document import (
     Cosine,
+    Lesson,
     Optimisation,
     Steps,
+    check_training_document,
     load_training,
 )
 from cortexwave.recording.checkpoint import load_state, save_state
@@ -98,6 +101,22 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
         step(network, optimiser_of(network, chosen), BATCH, SHAPE, chosen, rate=0.1,
              where="seed 3, iteration 7")  # fmt: skip
     assert network.weight.data[0, 0] == 1e200
+
+
+def test_the_loss_is_of_the_answered_steps_alone():
+    shape = Shape(2, 2, 5, True, "mean_squared_error", first_answer=3)
+    outputs = torch.full((4, 5, 2), 1e9)
+    outputs[:, 3:] = torch.tensor([1.0, 3.0])[:, None]
+    # errors of 1 and 3 at the two steps: (1 + 9) / 2
+    assert loss_of(outputs, torch.zeros(4, 2, 2), shape) == pytest.approx(5.0)
+
+
+def test_classes_are_due_at_the_answered_steps_alone():
+    shape = Shape(2, 2, 5, True, "cross_entropy", first_answer=4)
+    outputs = torch.zeros(3, 5, 2)
+    outputs[:, :4, 1] = 1e9  # would be a loss of 1e9
+    targets = torch.zeros(3, 1, dtype=torch.int64)
+    assert loss_of(outputs, targets, shape) == pytest.approx(math.log(2))
 
 
 def test_schedules_follow_their_formulas():
@@ -245,6 +264,135 @@ def test_epochs_count_whole_passes_of_the_set(tiny, tmp_path):
     assert result["iterations"] == 2 * (1266 // 500)
 
 
+# Lessons before the task
+
+# Copying with a blank delimiter right after the symbols, then with two blanks.
+SHORT = {"task": {"length": 0}, "until": {"symbol_accuracy": 0.7}}
+HISTORY = {"kind": "history", "ids": [3, 0, 0], "dims": 2, "sites": 2, "horizon": 4}
+ELMAN = {"kind": "identity_rnn", "units": 8, "activation": "tanh", "biases": "none",
+         "recurrent": {"kind": "orthogonal"}, "input": {"kind": "uniform"},
+         "readout": {"kind": "linear", "bias": False}}  # fmt: skip
+
+
+def growing(tiny, **changes):
+    """Repeat copy of two pairs, over one step, then two, then four."""
+    lessons = [{"task": {"horizon": steps}, "until": {"bit_accuracy": 0.9}}
+               for steps in (1, 2)]  # fmt: skip
+    changes = {"curriculum": lessons, "training__iterations": 120, **changes}
+    return tiny(task=HISTORY, network=ELMAN, **changes)
+
+
+def log_of(folder):
+    lines = (folder / "seed-0/log.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def result_of(folder):
+    return json.loads((folder / "seed-0/result.json").read_text())
+
+
+def test_a_lesson_is_the_task_with_its_keys_changed(tiny):
+    training = growing(tiny)
+    assert [training.lesson(place).horizon for place in (0, 1, 2)] == [1, 2, 4]
+    assert {training.lesson(place).ids for place in (0, 1, 2)} == {(3, 0, 0)}
+
+
+def test_lessons_follow_one_another_up_to_the_task(tiny, tmp_path):
+    train(growing(tiny), tmp_path / "run")
+    first, second = result_of(tmp_path / "run")["lessons"]
+    assert 1 <= first < second <= 120
+    for row in log_of(tmp_path / "run"):
+        at = row["iteration"]
+        assert row["lesson"] == (at >= first) + (at >= second)
+
+
+def test_a_lesson_trains_on_its_own_batches_until_its_scores_are_reached(
+    tiny, tmp_path
+):
+    """Until a lesson is passed, the training is that of its task as the task."""
+    never = [{"task": {"length": 1}, "until": {"symbol_accuracy": 1.1}}]
+    train(tiny(curriculum=never), tmp_path / "lesson")
+    train(tiny(task__length=1), tmp_path / "task")
+    assert_same_bits(arrays_of(tmp_path / "lesson"), arrays_of(tmp_path / "task"))
+    assert result_of(tmp_path / "lesson")["lessons"] == []
+
+
+def test_a_lesson_passed_at_once_costs_one_iteration(tiny, tmp_path):
+    given = [{"task": {"length": 1}, "until": {"symbol_accuracy": 0}}] * 3
+    train(tiny(curriculum=given), tmp_path / "run")
+    assert result_of(tmp_path / "run")["lessons"] == [1, 2, 3]
+
+
+def test_a_lesson_may_wait_for_an_evaluation(tiny, tmp_path):
+    waits = [{**SHORT, "until": {"cross_entropy": 100}, "on": "evaluation"}]
+    train(tiny(curriculum=waits), tmp_path / "run")
+    assert result_of(tmp_path / "run")["lessons"] == [10]  # the first that follows
+
+
+def test_all_scores_of_a_lesson_must_be_reached(tiny, tmp_path):
+    both = [{**SHORT, "until": {"symbol_accuracy": 0, "cross_entropy": -1}}]
+    train(tiny(curriculum=both), tmp_path / "run")
+    assert result_of(tmp_path / "run")["lessons"] == []
+
+
+def test_evaluations_are_of_the_task_as_it_is_written(tiny, tmp_path):
+    never = [{"task": {"horizon": 1}, "until": {"bit_accuracy": 1.1}}]
+    train(growing(tiny, curriculum=never, task__test_horizon=10), tmp_path / "run")
+    assert "valid_bit_accuracy_at_10" in log_of(tmp_path / "run")[-1]
+
+
+def test_a_training_stopped_within_its_lessons_resumes_to_the_same_bits(tiny, tmp_path):
+    training = growing(tiny)
+    train(training, tmp_path / "whole")
+    first, second = result_of(tmp_path / "whole")["lessons"]
+    steps = training_steps(training, tmp_path / "stopped")
+    with pytest.raises(Interrupted):
+        for now in steps:
+            if now.iteration == (first + second) // 2:
+                signal.raise_signal(signal.SIGINT)
+    saved = checkpoints.load(tmp_path / "stopped/seed-0/checkpoint.h5")
+    assert saved.standing.lessons == [first]
+    resume_training(tmp_path / "stopped")
+    assert result_of(tmp_path / "stopped")["lessons"] == [first, second]
+    assert_same_bits(arrays_of(tmp_path / "whole"), arrays_of(tmp_path / "stopped"))
+
+
+@pytest.mark.parametrize(
+    ("lesson", "message"),
+    [
+        ({"task": {"horizn": 1}}, r"yaml:\d+: curriculum\.0\.task\.horizn: "),
+        ({"task": {"horizon": 0}}, r"curriculum\.0\.task\.horizon: .*greater"),
+        ({"task": {"kind": "copy"}}, r"curriculum\.0\.task\.kind"),
+        ({"task": {}}, r"curriculum\.0\.task: "),
+        ({"until": {}}, r"curriculum\.0\.until: "),
+        ({"until": {"accuracy": 1}}, r"until\.accuracy: .*lesson's batch; .*bit_acc"),
+        ({"until": {"bit_accuracy_at_10": 1}}, r"until\.bit_accuracy_at_10"),
+        ({"task": {"ids": [7, 0, 0], "dims": 3}}, r"\.0\.task: the network of"),
+    ],
+)  # fmt: skip
+def test_a_lesson_that_cannot_be_is_named_with_its_line(
+    tiny, tmp_path, lesson, message
+):
+    whole = {"task": {"horizon": 1}, "until": {"bit_accuracy": 1}, **lesson}
+    with pytest.raises(ProtocolError, match=message):
+        train(growing(tiny, curriculum=[whole]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_lesson_of_other_length_needs_a_network_without_weights_for_steps(tiny):
+    chosen = {"kind": "linear"}
+    lesson = {"task": {"length": 8}, "until": {"mean_squared_error": 1}}
+    training = tiny(task={"kind": "adding", "length": 9}, network=chosen,
+                    curriculum=[lesson])  # fmt: skip
+    with pytest.raises(ProtocolError, match="8 steps; this network has weights for"):
+        check_training_document(training)
+
+
+def test_a_lesson_needs_a_task_and_an_end():
+    with pytest.raises(ValidationError, match="until"):
+        Lesson(task={"length": 1})
+
+
 # A kill changes no bit
 
 _SCRIPT = """
@@ -352,7 +500,9 @@ def test_a_checkpoint_that_carries_more_than_numbers_is_refused(saved):
     import h5py
 
     with h5py.File(saved, "a") as file:
-        file.create_dataset("arrays/999", data=["os.system"]).attrs["name"] = np.bytes_("evil")
+        file.create_dataset("arrays/999", data=["os.system"]).attrs["name"] = np.bytes_(
+            "evil"
+        )
     with pytest.raises(RecordingError, match="only numbers may be"):
         load_network(saved)
 
