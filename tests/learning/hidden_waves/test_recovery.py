@@ -10,6 +10,7 @@ from torch import nn
 
 from cortexwave.errors import InputError
 from cortexwave.learning.building import build_network
+from cortexwave.learning.hidden_waves import grounding
 from cortexwave.learning.hidden_waves.agreement import agree
 from cortexwave.learning.hidden_waves.decoder import score_contents, site_contents
 from cortexwave.learning.hidden_waves.labelled import (
@@ -454,6 +455,15 @@ def test_what_cannot_be_meant_is_refused(change, culprit):
              **change}  # fmt: skip
     with pytest.raises(InputError, match=culprit):
         recover(given.pop("W_hh"), given.pop("W_r"), **given)
+
+
+def test_radius_that_parts_nothing_is_named(monkeypatch):
+    def refuse(*args, **options):  # what LAPACK answers if reordering moves them over
+        raise np.linalg.LinAlgError("Leading eigenvalues do not satisfy sort condition")
+
+    monkeypatch.setattr(grounding, "schur", refuse)
+    with pytest.raises(InputError, match=r"at the radius 0.9 .*choose one between"):
+        recovered(SMALL.blocks(), units=20)
 
 
 def test_states_of_another_network_are_refused():
