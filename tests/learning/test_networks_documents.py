@@ -100,7 +100,7 @@ BAD = {
     ),
     "sigmoid in torch's layer": (
         "kind: identity_rnn, units: 5, activation: sigmoid",
-        "network.activation: 'sigmoid' is not one of 'relu' or 'tanh'",
+        "network.activation: 'sigmoid' is not one of 'relu', 'tanh' or 'identity'",
     ),
     "chain of one": (
         "kind: identity_rnn, units: 1, recurrent: {kind: chain}",
