@@ -94,7 +94,11 @@ def from_readout(C: np.ndarray, part: Part, kept: np.ndarray) -> Grounded:
 
 
 def from_pseudoinverse(C: np.ndarray, A: np.ndarray, kept: np.ndarray) -> Grounded:
-    """Columns from pinv of a readout C (dim, state), for the entries kept."""
+    """Columns from pinv of a readout C (dim, state), for the entries kept.
+
+    Its dual sees what fades, so an oldest entry that moves on to a site which is not
+    kept counts as a leak: with lags below s it can warn of a basis that is exact.
+    """
     Psi, leak = _columns(np.linalg.pinv(C), A, kept)
     return Grounded(Psi, np.linalg.pinv(Psi, rcond=_SMALLEST), leak)
 

@@ -1,7 +1,7 @@
 """Whether a recovered basis can be trusted, and every reason why not.
 
 The limits are conventions: on networks trained on T1 to T4 sound bases have a condition
-of 1 to 4 and a leak below 0.05, a random orthogonal matrix a leak of about 0.5.
+of 1 to 4 and a leak below 0.1, a random orthogonal matrix a leak of about 0.5.
 """
 
 from __future__ import annotations
