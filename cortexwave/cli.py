@@ -114,6 +114,33 @@ def run(
     print_path(output, as_json)
 
 
+memory = typer.Typer(no_args_is_help=True, help="What a field or a network remembers.")
+app.add_typer(memory, name="memory")
+
+
+@memory.command("hidden-waves")
+def hidden_waves(
+    folder: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    weights: Annotated[str, typer.Option(help="last or best.")] = "last",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The hidden waves of networks trained on a history task: a table and figures."""
+    from cortexwave.learning.hidden_waves.report import uncovering
+
+    rows = []
+    for found in uncovering(folder, weights=weights):  # type: ignore[arg-type]
+        rows.append(found.row)
+        if not quiet:
+            say(f"seed {found.seed}: {found.row['verdict']}")
+    if as_json:
+        print_json({"path": str(folder / "hidden_waves.csv"), "rows": rows})
+        return
+    for row in rows:
+        print_nested({f"seed {row['seed']}": row})
+    print(folder / "hidden_waves.csv")
+
+
 @app.command()
 def train(
     training: Annotated[Path, typer.Argument(help="Training file (YAML).")],
