@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+import cortexwave.learning
 from cortexwave.errors import (
     InputError,
     Interrupted,
@@ -38,6 +40,7 @@ from cortexwave.learning.training_document import (
     Optimisation,
     Steps,
     check_training_document,
+    json_schema,
     load_training,
 )
 from cortexwave.recording.checkpoint import load_state, save_state
@@ -554,9 +557,14 @@ def test_what_cannot_be_trained_is_told_before_there_is_a_folder(
     assert not (tmp_path / "run").exists()
 
 
-def test_every_training_file_of_the_project_is_sound():
-    from pathlib import Path
+def test_the_schema_in_the_package_is_the_one_the_code_makes():
+    path = Path(cortexwave.learning.__file__).parent / "training.schema.json"
+    assert json.loads(path.read_text()) == json_schema(), (
+        "run `cortexwave schema training > cortexwave/learning/training.schema.json`"
+    )
 
+
+def test_every_training_file_of_the_project_is_sound():
     files = sorted((Path(__file__).parents[2] / "protocols/training").rglob("*.yaml"))
     assert len(files) > 80
     for file in files:
