@@ -6,7 +6,9 @@ likely as its complex conjugate, at each frequency by itself. Taking one or the 
 the toss of a coin keeps Re(X X*), so all that sites share at lag 0 in every band, and
 gives Im(X X*), the lags, a random sign: an exact test, not only a Gaussian of a fitted
 spectrum. One coin is tossed for up to four neighbouring frequencies, as a finite
-window makes neighbours lean the same way; that is as exact. What has equal waves both
+window makes neighbours lean the same way; that is as exact. The stretch must be
+stationary to its ends: filter a recording first and cut it afterwards, as what a filter
+leaves at the ends is taken for lags (16 % of such fields instead of 5 %). What has equal waves both
 ways has a real cross-spectrum too, and is not told from a field that stands.
 
 `separable` keeps less, one spatial covariance and one spectrum for all. Any field whose

@@ -6,6 +6,8 @@ A = C_1 C_0^+ divides by the noise as well: at a power ratio of 1 it halves A. L
 which N_k is nothing do not know the noise, and there C_{k+1} = A C_k: earlier values
 are instruments (Reiersol 1941, Econometrica 9:1). Several such lags are fitted
 together, A = (sum C_{k+1} C_k') (sum C_k C_k')^+, which for one lag is C_{k+1} C_k^+.
+What the past does not foretell has no instrument: the site where white input enters an
+open delay line is not seen, and every lag skipped costs such a line one site more.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ def site_array(measured: Series, boundary: Boundary) -> SiteArray:
         )
     order = tuple(dim for dim in measured.places if dim in names)
     return SiteArray(order, tuple(lines[names.index(n)] for n in order),
-                  np.empty((0, len(order))), measured.used, pitches[0],
-                  boundary)  # fmt: skip
+                     np.empty((0, len(order))), measured.used, pitches[0],
+                     boundary)  # fmt: skip
 
 
 def _electrodes(measured: Series, placed: list[str], boundary: Boundary) -> SiteArray:
@@ -120,7 +120,7 @@ def _electrodes(measured: Series, placed: list[str], boundary: Boundary) -> Site
     if not pitch > 0:
         raise InputError("electrodes share their places")
     return SiteArray(tuple(placed[k] for k in keep), None, places / pitch,
-                  measured.used, pitch, boundary)  # fmt: skip
+                     measured.used, pitch, boundary)  # fmt: skip
 
 
 def displacement_grid(
@@ -134,8 +134,10 @@ def displacement_grid(
     else:
         grid = np.asarray(given, dtype=float)
         if grid.ndim != 1 or not np.isfinite(grid).all() or 0 not in grid:
-            raise InputError("displacements are not a list of finite numbers of "
-                             "pitches with 0 among them, to which others are compared")  # fmt: skip
+            raise InputError(
+                "displacements are not a list of finite numbers of pitches with 0 "
+                "among them, to which the others are compared"
+            )
         if np.abs(grid).max() > max(lines) / 2:
             raise InputError(
                 f"displacement {np.abs(grid).max():g} pitches is more than half the "
