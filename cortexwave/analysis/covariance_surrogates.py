@@ -6,10 +6,11 @@ likely as its complex conjugate, at each frequency by itself. Taking one or the 
 the toss of a coin keeps Re(X X*), so all that sites share at lag 0 in every band, and
 gives Im(X X*), the lags, a random sign: an exact test, not only a Gaussian of a fitted
 spectrum. One coin is tossed for up to four neighbouring frequencies, as a finite
-window makes neighbours lean the same way; that is as exact. The stretch must be
-stationary to its ends: filter a recording first and cut it afterwards, as what a filter
-leaves at the ends is taken for lags (16 % of such fields instead of 5 %). What has equal waves both
-ways has a real cross-spectrum too, and is not told from a field that stands.
+window makes neighbours lean the same way; that is as exact. What has equal waves both
+ways has a real cross-spectrum too, and is not told from a field that stands. The
+stretch must be stationary to its ends: filter a recording first and cut it afterwards,
+as what a filter leaves at the ends is taken for lags (of fields of 600 frames filtered
+to their ends, 16 % were rejected at 5 %).
 
 `separable` keeps less, one spatial covariance and one spectrum for all. Any field whose
 smoothness depends on frequency is rejected by it without travelling: what it rejects is
