@@ -6,6 +6,11 @@ lie beyond the time in which the noise itself is correlated: noise that remember
 otherwise read as memory. What a recording of such noise and nothing else would give is
 therefore part of every result.
 
+What it costs: a ring of 20 sites with |eigenvalues| 0.98, 40,000 frames, noise that
+keeps 0.9 of itself per step. At equal power the median of six recordings read 0.983 to
+0.990; at three times the signal's power 0.989 to 1.079, with single ones up to 2.6.
+Eigenvalues above 1 of a recording that does not grow mean that it is too short.
+
 The same for a model's field, a network's states and electrodes. What eigenvalues do
 not say: any narrow-band signal has them near the unit circle without anything moving,
 and a wave that leaves at an open end is nilpotent and has none away from 0. Ask
