@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from cortexwave.learning.training_document import load_training as load_training
     from cortexwave.learning.training_document import parse_training as parse_training
     from cortexwave.learning.weights import load_weights as load_weights
+    from cortexwave.memory.cross_temporal import cross_temporal as cross_temporal
+    from cortexwave.memory.propagator import propagator as propagator
+    from cortexwave.memory.propagator import rank_errors as rank_errors
     from cortexwave.memory.snapshot import decode_order as decode_order
     from cortexwave.memory.snapshot import decode_past as decode_past
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
+    from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.models import model as model
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
@@ -52,6 +56,7 @@ _HOME = {
     "Protocol": "protocol.document",
     "Training": "learning.training_document",
     "build_network": "learning.building",
+    "cross_temporal": "memory.cross_temporal",
     "decode_order": "memory.snapshot",
     "decode_past": "memory.snapshot",
     "describe": "recording.description",
@@ -72,6 +77,8 @@ _HOME = {
     "parse_training": "learning.training_document",
     "past_from_snapshot": "memory.snapshot",
     "prepare": "preparation",
+    "propagator": "memory.propagator",
+    "rank_errors": "memory.propagator",
     "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
     "resume": "simulation",
@@ -81,6 +88,7 @@ _HOME = {
     "save_hidden": "learning.hidden_states",
     "simulate": "simulation",
     "space_time_spectrum": "analysis.velocity",
+    "topographic_shift": "memory.topographic",
     "train": "learning.training",
     "velocity_spectrum": "analysis.velocity",
 }
