@@ -55,6 +55,7 @@ bench: $(CORE)
 	@$(PIP) jax
 	@$(BIN)/python benchmarks/wilson_cowan_step.py
 	@$(BIN)/python benchmarks/recording_cost.py
+	@$(BIN)/python benchmarks/wave_rnn_sequence.py
 
 schema: $(CORE)
 	$(BIN)/cortexwave schema > cortexwave/protocol/simulation.schema.json
