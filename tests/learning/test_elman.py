@@ -8,6 +8,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from cortexwave.learning.building import build_network, summary
+from cortexwave.learning.hidden_waves.one_step import jacobians, network_step
 from cortexwave.learning.network_documents import NetworkDocument
 from cortexwave.learning.tasks import Shape
 
@@ -73,6 +74,14 @@ def test_a_linear_network_can_be_started_from_a_state():
     rest, end = layer(given[:, 3:], half)
     # the same operations on the same numbers
     assert torch.equal(whole[:, 3:], rest) and torch.equal(last, end)
+
+
+def test_a_linear_networks_step_is_its_matrices():
+    made = network({**BARE, "units": 12, "activation": "identity"})
+    part = {name: p.detach().double() for name, p in made.named_parameters()}
+    by_state, by_input = jacobians(network_step(made), np.ones(12))
+    assert np.array_equal(by_state, part["layer.weight_hh_l0"])
+    assert np.array_equal(by_input, part["layer.weight_ih_l0"])
 
 
 def test_weights_start_uniform_over_the_units_as_torchs_layers():
