@@ -1,11 +1,12 @@
 """The state of a run in one file: replaced whole or not at all, never pickled.
 
-Arrays of numbers and plain attributes, nothing else: a file cannot carry code.
+Arrays of numbers and plain attributes, nothing else: a file cannot carry code. A
+digest of all of them is in it, so that a damaged file is refused, not believed.
 """
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,11 +16,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cortexwave.errors import DiskFullError, RecordingError
-from cortexwave.recording.files import install, open_file, stated_size
+from cortexwave.errors import RecordingError
+from cortexwave.recording.files import open_file, stated_size
+from cortexwave.recording.replacing import replacing
 
 _FORMAT = "cortexwave_checkpoint"
-_VERSION = 2
+_VERSION = 3
+# What reading a damaged file may end in, within HDF5 or after it.
+_DAMAGES = (
+    OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError,
+    ArithmeticError, MemoryError, SystemError,
+)  # fmt: skip
 
 
 def checkpoint_path(part: Path | str) -> Path:
@@ -46,28 +53,23 @@ def save_state(
     Names are free text. A process killed in here leaves the file of before. Raises
     `DiskFullError` where the disk is full; the file of before stays then too.
     """
-    fresh = Path(f"{path}.new")
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in "bifuc":
             kind = np.asarray(array).dtype
             raise RecordingError(f"{path}: '{name}' is {kind}; a state is numbers")
     plain = {name: getattr(value, "item", lambda value=value: value)()
              for name, value in attributes.items()}  # fmt: skip
-    try:
-        with h5py.File(fresh, "w") as file:
-            file.attrs[_FORMAT] = _VERSION
-            # as bytes: text of no fixed length lies in a heap, and HDF5 crashes on a
-            # damaged one where it should refuse
-            file["attributes"] = np.frombuffer(json.dumps(plain).encode(), np.uint8)
-            for index, (name, array) in enumerate(arrays.items()):
-                stored = file.create_dataset(f"arrays/{index}", data=array)
-                stored.attrs["name"] = np.bytes_(name.encode())
-        install(fresh, path)
-    except (OSError, RuntimeError) as error:
-        fresh.unlink(missing_ok=True)
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise DiskFullError(f"{path}: no room on the disk for it") from error
-        raise RecordingError(f"{path}: cannot be written ({error})") from error
+    text = json.dumps(plain).encode()
+    with replacing(path) as file:
+        file.attrs[_FORMAT] = _VERSION
+        file.attrs["sha256"] = np.bytes_(_digest(text, arrays).encode())
+        # as bytes: text of no fixed length lies in a heap, and HDF5 crashes on a
+        # damaged one where it should refuse
+        file["attributes"] = np.frombuffer(text, np.uint8)
+        file.create_group("arrays")
+        for index, (name, array) in enumerate(arrays.items()):
+            stored = file.create_dataset(f"arrays/{index}", data=array)
+            stored.attrs["name"] = np.bytes_(name.encode())
 
 
 def load_checkpoint(
@@ -89,7 +91,8 @@ def load_checkpoint(
 def load_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and attributes of a state file.
 
-    `RecordingError` names the file where it is absent, cut short or something else.
+    `RecordingError` names the file where it is absent, cut short, damaged in a single
+    bit or something else.
     """
     if stated_size(path) > os.path.getsize(path):
         raise RecordingError(f"{path}: cut short, so the run cannot be resumed")
@@ -97,14 +100,35 @@ def load_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with open_file(path, "r") as file:
             if file.attrs.get(_FORMAT) != _VERSION:
                 raise RecordingError(f"{path}: not a checkpoint of this cortexwave")
-            attributes = json.loads(_numbers(file["attributes"]).tobytes())
-            stored = file["arrays"].values() if "arrays" in file else ()
-            arrays = {_name(item): _numbers(item) for item in stored}
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            text = _numbers(file["attributes"]).tobytes()
+            group = file["arrays"]
+            stored = [_own(group, str(index)) for index in range(len(group))]
+            arrays = {_name(item): np.asarray(_numbers(item)) for item in stored}
+            if file.attrs["sha256"].decode() != _digest(text, arrays):
+                raise ValueError("its content is not what was written")
+            attributes = dict(json.loads(text))
+    except _DAMAGES as error:
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"{path}: damaged ({error})") from error
-    return {name: np.asarray(array) for name, array in arrays.items()}, attributes
+    return arrays, attributes
+
+
+def _digest(text: bytes, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the attributes' text and of each array's name, dtype, shape, bytes."""
+    digest = hashlib.sha256(len(text).to_bytes(8, "little") + text)
+    for name, array in arrays.items():
+        values = np.asarray(array)
+        digest.update(json.dumps([name, values.dtype.str, values.shape]).encode())
+        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _own(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A member of a group; refuses one that is a link to somewhere else."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError("its arrays are links")
+    return group[name]
 
 
 def _numbers(item: h5py.Dataset) -> np.ndarray:
@@ -113,6 +137,8 @@ def _numbers(item: h5py.Dataset) -> np.ndarray:
         raise ValueError(f"it carries {item.dtype}, where only numbers may be")
     if item.external or item.is_virtual:
         raise ValueError("its numbers lie in other files")
+    if item.nbytes > item.id.get_storage_size():
+        raise ValueError(f"an array claims {item.nbytes} bytes that are not there")
     return item[()]
 
 
