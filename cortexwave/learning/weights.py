@@ -9,7 +9,6 @@ write such a file.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cortexwave.errors import DiskFullError, InputError, RecordingError
+from cortexwave.errors import InputError, RecordingError
 from cortexwave.learning._weights_faults import (
     DIMS,
     MAY_BE_ABSENT,
@@ -27,7 +26,8 @@ from cortexwave.learning._weights_faults import (
 )
 from cortexwave.provenance import attributes as provenance
 from cortexwave.provenance import sha256_of
-from cortexwave.recording.files import install, open_file, stated_size
+from cortexwave.recording.files import open_file, stated_size
+from cortexwave.recording.replacing import replacing
 from cortexwave.sheet.arrays import read_array
 from cortexwave.sheet.lattice import Boundary
 
@@ -98,7 +98,6 @@ def save_weights(weights: Weights, path: Path | str) -> Path:
     """
     path = Path(path)
     _check_place(path)
-    fresh = path.with_name(path.name + ".new")
     own: dict[str, Any] = {
         _FORMAT: _VERSION,
         "activation": weights.activation,
@@ -106,22 +105,15 @@ def save_weights(weights: Weights, path: Path | str) -> Path:
         "step": float(weights.step),
         "sha256": _digest(weights),
     }
-    try:
-        # in this format HDF5 keeps checksums of all but the numbers, which have theirs
-        # in `sha256`: a damaged file is refused, not believed
-        with h5py.File(fresh, "w", libver=("v108", "v108")) as file:
-            for name, array in weights.arrays.items():
-                stored = file.create_dataset(name, data=array, dtype="<f8")
-                for axis, dim in enumerate(DIMS[name]):
-                    stored.dims[axis].label = dim
-            for name, value in {**weights.attributes, **provenance(), **own}.items():
-                file.attrs[name] = _fixed(value)
-        install(fresh, path)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        fresh.unlink(missing_ok=True)
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise DiskFullError(f"{path}: no room on the disk for it") from error
-        raise RecordingError(f"{path}: cannot be written ({error})") from error
+    # HDF5 keeps checksums of all but the numbers, which have theirs in `sha256`: a
+    # damaged file is refused, not believed
+    with replacing(path) as file:
+        for name, array in weights.arrays.items():
+            stored = file.create_dataset(name, data=array, dtype="<f8")
+            for axis, dim in enumerate(DIMS[name]):
+                stored.dims[axis].label = dim
+        for name, value in {**weights.attributes, **provenance(), **own}.items():
+            file.attrs[name] = _fixed(value)
     return path
 
 

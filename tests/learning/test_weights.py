@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from dataclasses import replace
 
 import h5py
@@ -117,14 +120,39 @@ def test_saving_replaces_weights_and_nothing_else(tmp_path, path):
 
 
 def test_a_save_that_fails_leaves_the_weights_of_before(path, monkeypatch):
-    import cortexwave.learning.weights as module
-
     def fails(written, final):
         raise OSError("the plug was pulled")
 
-    monkeypatch.setattr(module, "install", fails)
+    monkeypatch.setattr("os.replace", fails)
     with pytest.raises(RecordingError, match="the plug was pulled"):
         save_weights(some_weights(step=0.5), path)
+    same(load_weights(path), some_weights())
+    assert [file.name for file in path.parent.iterdir()] == ["weights.h5"]
+
+
+def test_on_a_full_disk_the_weights_of_before_stay(path):
+    # no file may grow beyond 16 KiB; in a process of its own, which would show if
+    # HDF5 took it along
+    code = """
+import sys
+import numpy as np
+from dataclasses import replace
+from cortexwave.errors import DiskFullError
+from cortexwave.learning.weights import load_weights, save_weights
+
+weights = load_weights(sys.argv[1])
+try:
+    save_weights(replace(weights, V=np.zeros((999, *weights.bias.shape))), sys.argv[1])
+except DiskFullError as error:
+    print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, path], text=True, capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, 2**14)),
+        timeout=60,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == f"{path}: no room on the disk for it\n"
     same(load_weights(path), some_weights())
     assert [file.name for file in path.parent.iterdir()] == ["weights.h5"]
 
