@@ -359,7 +359,7 @@ def _title_of_checked(file: Path, settings: list[str]) -> str:
 
 def _count_faulty(results: list[dict[str, Any]]) -> str:
     faulty = sum(not result["ok"] for result in results)
-    return f"{faulty} of {len(results)} protocols cannot be run"
+    return f"{faulty} of {len(results)} documents cannot be used"
 
 
 def _loaded(file: Path, settings: list[str], dtype: str | None) -> Protocol:

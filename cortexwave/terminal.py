@@ -69,9 +69,10 @@ def _scores_line(seed: int, row: dict[str, Any]) -> str:
 
 
 def print_training(folder: Path, as_json: bool) -> None:
-    from cortexwave.learning.run_folder import document_of, summarise
+    from cortexwave.learning.run_folder import document_of
+    from cortexwave.learning.training_summary import summary_of
 
-    summary = summarise(folder, document_of(folder))
+    summary = summary_of(folder, document_of(folder))
     if as_json:
         print_json({"path": str(folder), **summary})
         return
@@ -81,7 +82,10 @@ def print_training(folder: Path, as_json: bool) -> None:
             "never" if spread[key] is None else f"{spread[key]:.4g}"
             for key in ("median", "lowest", "highest")
         )
-        print(f"  {name:40} median {middle} ({least} to {most})")
+        seeds = f"{spread['there']} of {spread['of']} seeds"
+        print(f"  {name:40} median {middle} ({least} to {most}), {seeds}")
+    for seed, reason in summary["failed"].items():
+        print(f"  seed {seed} failed: {reason}")
     print(folder)
 
 

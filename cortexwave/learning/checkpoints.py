@@ -6,6 +6,7 @@ carries anything else is refused, so that a file from elsewhere cannot run code.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import torch
 from torch import nn
 
 from cortexwave.errors import RecordingError
-from cortexwave.learning.tasks import Source
+from cortexwave.learning.tasks import Shape, Source
+from cortexwave.learning.training_document import Training, parse_training
 from cortexwave.provenance import attributes as provenance
 from cortexwave.recording.checkpoint import load_state, save_state
 
 _FORMAT = "cortexwave_training"
-_VERSION = 1
+_VERSION = 2
+# keys of a document that decide no number of a training
+_FREE = {"title", "seeds", "stop", "export", "goals"}
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 
@@ -48,6 +52,8 @@ class Checkpoint:
     document: str
     file: str
     seed: int
+    shape: Shape
+    resumable: bool  # whether the optimiser's state is in it too
     standing: Standing
 
 
@@ -76,6 +82,7 @@ def save(
         **provenance(),
         "format": _FORMAT, "version": _VERSION, "seed": seed,
         "document": document[0], "file": document[1],
+        "shape": vars(source.shape), "resumable": optimiser is not None,
         "standing": vars(standing),
     })  # fmt: skip
 
@@ -104,25 +111,36 @@ def load(path: Path) -> Checkpoint:
     try:
         return Checkpoint(
             path, arrays, str(attributes["document"]), str(attributes["file"]),
-            int(attributes["seed"]), Standing(**attributes["standing"]),
+            int(attributes["seed"]), Shape(**attributes["shape"]),
+            bool(attributes["resumable"]), Standing(**attributes["standing"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{path}: damaged ({error!r})") from error
 
 
-def restore(
-    checkpoint: Checkpoint,
-    network: nn.Module,
-    source: Source,
-    optimiser: torch.optim.Optimizer | None = None,
-) -> Standing:
-    """Put a checkpoint into a network (and optimiser); every shape is checked."""
-    groups: dict[str, dict[str, np.ndarray]] = {}
-    for key, array in checkpoint.arrays.items():
-        group, _, name = key.partition("/")
-        groups.setdefault(group, {})[name] = array
-    _check_task(checkpoint, source, groups.get("task", {}))
-    given, due = groups.get("network", {}), network.state_dict()
+def check_belongs(checkpoint: Checkpoint, training: Training, seed: int) -> None:
+    """Refuse to go on from the checkpoint of another seed, or of another document.
+
+    What decides no number may differ: title, seeds, when to stop, the exported sheet.
+    """
+    if checkpoint.seed != seed:
+        raise RecordingError(
+            f"{checkpoint.path}: it belongs to seed {checkpoint.seed}, not to {seed}"
+        )
+    written = parse_training(checkpoint.document, file=checkpoint.file)
+    then, now = (json.loads(each.resolved()) for each in (written, training))
+    keys = sorted(key for key in {*then, *now} - _FREE if then.get(key) != now.get(key))
+    if keys:
+        raise RecordingError(
+            f"{checkpoint.path}: it was written by a training with another "
+            f"{', '.join(keys)} than {training.source.file} has now; begin anew with "
+            "--overwrite, or put that back"
+        )
+
+
+def restore_network(checkpoint: Checkpoint, network: nn.Module) -> None:
+    """Put the weights of a checkpoint into a network; every shape is checked."""
+    given, due = _group(checkpoint, "network"), network.state_dict()
     for name in sorted({*given, *due}):
         if name not in given or name not in due:
             here = "lacks" if name in due else "has an unknown"
@@ -132,30 +150,54 @@ def restore(
                 f"{checkpoint.path}: '{name}' has the shape {given[name].shape}, "
                 f"the network of its document {tuple(due[name].shape)}"
             )
-    like = next(network.parameters())
     network.load_state_dict({k: torch.as_tensor(v) for k, v in given.items()})
-    if optimiser is not None:
-        optimiser.load_state_dict({
-            "state": _optimiser_state(checkpoint, groups.get("optimiser", {}), like),
-            "param_groups": optimiser.state_dict()["param_groups"],
-        })  # fmt: skip
-    return checkpoint.standing
 
 
-def _optimiser_state(
-    checkpoint: Checkpoint, given: dict[str, np.ndarray], like: torch.Tensor
-) -> dict[int, dict[str, torch.Tensor]]:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in given.items():
-        index, _, name = key.partition("/")
-        if not index.isdecimal() or not name:
-            raise RecordingError(f"{checkpoint.path}: it has an unknown array '{key}'")
-        state.setdefault(int(index), {})[name] = torch.as_tensor(value)
-    if checkpoint.standing.iteration and not state:
+def restore(
+    checkpoint: Checkpoint,
+    network: nn.Module,
+    source: Source,
+    optimiser: torch.optim.Optimizer,
+) -> Standing:
+    """Put a checkpoint into everything that training goes on with."""
+    if not checkpoint.resumable:
         raise RecordingError(
             f"{checkpoint.path}: it holds weights alone, no state of the optimiser; "
             "training cannot go on from it"
         )
+    _check_task(checkpoint, source, _group(checkpoint, "task"))
+    restore_network(checkpoint, network)
+    optimiser.load_state_dict({
+        "state": _optimiser_state(checkpoint, optimiser),
+        "param_groups": optimiser.state_dict()["param_groups"],
+    })  # fmt: skip
+    return checkpoint.standing
+
+
+def _group(checkpoint: Checkpoint, group: str) -> dict[str, np.ndarray]:
+    return {
+        key.removeprefix(f"{group}/"): array
+        for key, array in checkpoint.arrays.items() if key.startswith(f"{group}/")
+    }  # fmt: skip
+
+
+def _optimiser_state(
+    checkpoint: Checkpoint, optimiser: torch.optim.Optimizer
+) -> dict[int, dict[str, torch.Tensor]]:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in _group(checkpoint, "optimiser").items():
+        index, _, name = key.partition("/")
+        known = index.isdecimal() and int(index) < len(parameters) and name
+        if not known:
+            raise RecordingError(f"{checkpoint.path}: it has an unknown array '{key}'")
+        due = tuple(parameters[int(index)].shape)
+        if value.ndim and value.shape != due:
+            raise RecordingError(
+                f"{checkpoint.path}: 'optimiser/{key}' has the shape {value.shape}, "
+                f"its parameter {due}"
+            )
+        state.setdefault(int(index), {})[name] = torch.as_tensor(value)
     return state
 
 

@@ -80,12 +80,15 @@ def step(
     (chosen.loss_scale * loss).backward()
     trained = [p for p in network.parameters() if p.requires_grad]
     bound = float("inf") if chosen.clip is None else chosen.clip
-    norm = float(nn.utils.clip_grad_norm_(trained, bound))
-    seen = Stepped(float(loss.detach()), norm, outputs.detach())
-    if not (np.isfinite(seen.loss) and np.isfinite(norm)):
-        raise NotFiniteError(_not_finite(network, seen, chosen, rate, where))
+    whole = float(loss.detach())
+    try:  # refused before the gradients are multiplied by a bound / inf
+        norm = nn.utils.clip_grad_norm_(trained, bound, error_if_nonfinite=True)
+    except RuntimeError:
+        raise NotFiniteError(_not_finite(network, whole, chosen, rate, where)) from None
+    if not np.isfinite(whole):
+        raise NotFiniteError(_not_finite(network, whole, chosen, rate, where))
     optimiser.step()
-    return seen
+    return Stepped(whole, float(norm), outputs.detach())
 
 
 def tensors(batch: Batch, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,9 +99,13 @@ def tensors(batch: Batch, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def evaluate(
-    network: nn.Module, source: Source, split: str, *, sequences: int, batch: int
-) -> dict[str, float]:
-    """Scores on a split: means over `sequences` made on demand, or over all it has."""
+    network: nn.Module, source: Source, split: str, *, sequences: int, batch: int,
+    where: str = "",
+) -> dict[str, float]:  # fmt: skip
+    """Scores on a split: means over `sequences` made on demand, or over all it has.
+
+    `NotFiniteError` begins with `where`.
+    """
     count = source.counts[split]
     total = sequences if count is None else count
     if total == 0:
@@ -112,7 +119,12 @@ def evaluate(
         part = source.batch(split, index, size)
         with torch.no_grad():
             outputs = network(tensors(part, like)[0])
-        scores = source.scores(outputs.double().cpu().numpy(), part.targets)
+        try:
+            scores = source.scores(outputs.double().cpu().numpy(), part.targets)
+        except NotFiniteError as error:
+            norms = _norms(network)
+            last = f"; norms of the last gradient: {norms}" if norms else ""
+            raise NotFiniteError(f"{where}, {split} part: {error}{last}") from error
         for name, score in scores.items():
             sums[name] = sums.get(name, 0.0) + score * len(part.inputs)
         seen += len(part.inputs)
@@ -120,16 +132,19 @@ def evaluate(
 
 
 def _not_finite(
-    network: nn.Module, seen: Stepped, chosen: Optimisation, rate: float, where: str
+    network: nn.Module, loss: float, chosen: Optimisation, rate: float, where: str
 ) -> str:
-    norms = ", ".join(
-        f"{name} {float(p.grad.norm()):.3g}"
-        for name, p in network.named_parameters() if p.grad is not None
-    )  # fmt: skip
     clip = "no clip" if chosen.clip is None else f"clip {chosen.clip:g}"
     return (
-        f"{where}: the loss is {seen.loss:.4g} and the norm of its gradient "
-        f"{seen.gradient_norm:.3g} (by parameter: {norms}), at learning rate "
-        f"{rate:g} with {clip}; a lower training.learning_rate or a "
-        "training.clip may help. The weights of before are kept"
+        f"{where}: the loss is {loss:.4g}; norms of the gradient: "
+        f"{_norms(network)}, at learning rate {rate:g} with {clip}; a lower "
+        "training.learning_rate or a training.clip may help"
     )
+
+
+def _norms(network: nn.Module) -> str:
+    """Norm of the gradient of each parameter; float64, so that 1e30 is not inf."""
+    return ", ".join(
+        f"{name} {float(p.grad.double().norm()):.3g}"
+        for name, p in network.named_parameters() if p.grad is not None
+    )  # fmt: skip

@@ -11,44 +11,71 @@ FOLDER/seed-0/sheet/            the network as a sheet, where it can be one
 
 from __future__ import annotations
 
-import csv
-import io
+import errno
+import fcntl
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-from cortexwave.errors import InputError, RecordingError
+from cortexwave.errors import DiskFullError, InputError, RecordingError
 from cortexwave.learning.training_document import Training, parse_training
 
 DOCUMENT = "training.yaml"
 _ORIGIN = "training.json"
+_RESULTS = ("summary.json", "summary.csv", "hidden_waves.json", "hidden_waves.csv")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; `InputError` where another process does."""
+    path = folder / ".lock"
+    with told(path):
+        lock = path.open("a")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another process is training in it; wait until that one ends"
+            ) from None
+        except OSError as error:  # a disk without locks cannot tell
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EINVAL):
+                raise
+        yield
 
 
 def begin(folder: Path, training: Training, *, overwrite: bool = False) -> None:
     """Make the folder of a new training; refuses one that holds anything else."""
-    if folder.exists() and not folder.is_dir():
+    origin = Path(training.source.file).absolute()
+    with told(folder):
+        there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if there and not folder.is_dir():
         raise InputError(f"{folder}: a file of this name exists; a folder is due")
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / DOCUMENT).exists():
-            raise InputError(
-                f"{folder}: it holds other files; give a folder of its own"
-            )
-        if not overwrite:
-            raise InputError(
-                f"{folder}: it holds a training already; `cortexwave resume {folder}` "
-                "goes on with it, --overwrite replaces it"
-            )
-        for seed in folder.glob("seed-*"):
-            shutil.rmtree(seed)
-        for name in ("summary.json", "summary.csv"):
+    if there and not ((folder / DOCUMENT).exists() and (folder / _ORIGIN).exists()):
+        raise InputError(f"{folder}: it holds other files; give a folder of its own")
+    if there and not overwrite:
+        raise InputError(
+            f"{folder}: it holds a training already; `cortexwave resume {folder}` "
+            "goes on with it, --overwrite replaces it"
+        )
+    if origin == (folder / DOCUMENT).absolute():
+        raise InputError(
+            f"{folder}: {origin.name} in it is the document itself, which would be "
+            "overwritten; give another folder"
+        )
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with held(folder), told(folder):
+        for seed in folder.iterdir():
+            if re.fullmatch(r"seed-\d+", seed.name) and seed.is_dir():
+                shutil.rmtree(seed)
+        for name in _RESULTS:
             (folder / name).unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    origin = str(Path(training.source.file).absolute())
-    replace_text(folder / _ORIGIN, json.dumps({"file": origin}))
+    replace_text(folder / _ORIGIN, json.dumps({"file": str(origin)}))
     replace_text(folder / DOCUMENT, training.text)
 
 
@@ -67,122 +94,33 @@ def seed_folder(folder: Path, seed: int) -> Path:
     return folder / f"seed-{seed}"
 
 
+def make_seed_folder(folder: Path, seed: int) -> Path:
+    """`seed_folder`, made if it is not there."""
+    here = seed_folder(folder, seed)
+    with told(here):
+        here.mkdir(exist_ok=True)
+    return here
+
+
 def replace_text(path: Path, text: str) -> None:
     """Replace a text file whole: a kill leaves the old one or the new one."""
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    with told(path):
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
 
 
-def read_log(folder: Path, up_to: int) -> list[dict[str, Any]]:
-    """Rows of a seed's log up to an iteration; a row cut short is left out."""
-    path = folder / "log.jsonl"
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if row["iteration"] <= up_to:
-            rows.append(row)
-    return rows
-
-
-class Log:
-    """The rows of a seed, as JSON lines and as CSV, written as they come."""
-
-    def __init__(self, folder: Path, rows: list[dict[str, Any]]):
-        self._folder, self._columns = folder, list(rows[0]) if rows else []
-        replace_text(folder / "log.jsonl", "".join(_json(row) for row in rows))
-        replace_text(folder / "log.csv", self._csv(rows, head=bool(rows)))
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """One more row; the first one decides the columns."""
-        head = not self._columns
-        self._columns = self._columns or list(row)
-        for name, text in (("log.jsonl", _json(row)),
-                           ("log.csv", self._csv([row], head=head))):  # fmt: skip
-            with (self._folder / name).open("a", encoding="utf-8") as file:
-                file.write(text)
-
-    def _csv(self, rows: list[Any], *, head: bool) -> str:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
-        if head:
-            writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
-
-
-def _json(row: Mapping[str, Any]) -> str:
-    return json.dumps(row) + "\n"
-
-
-def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """How a seed ended."""
-    replace_text(folder / "result.json", json.dumps(result, indent=1))
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """How a seed ended; None while it has not."""
-    path = folder / "result.json"
-    if not path.exists():
-        return None
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What the system refuses, in one message that names the file."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise RecordingError(f"{path}: damaged ({error})") from error
-
-
-def summarise(folder: Path, training: Training) -> dict[str, Any]:
-    """Medians and ranges over the seeds that have ended; also written to files."""
-    ended = {seed: read_result(seed_folder(folder, seed)) for seed in training.seeds}
-    results = {seed: result for seed, result in ended.items() if result is not None}
-    whole = {s: r for s, r in results.items() if "failed" not in r}
-    names = list(next(iter(whole.values()))["test"]) if whole else []
-    rows = {
-        f"{part}.{name}": _spread([r[part][name] for r in whole.values()])
-        for part in ("test", "best") for name in names
-    }  # fmt: skip
-    for goal in training.goals:
-        at = [r["goals"].get(goal) for r in whole.values()]
-        rows[f"iteration of {goal} {training.goals[goal]:g}"] = _spread(at)
-    summary = {
-        "title": training.title,
-        "seeds": list(results),
-        "failed": {s: r["failed"] for s, r in results.items() if "failed" in r},
-        "scores": rows,
-        "network": next((r["network"] for r in whole.values()), {}),
-        "seconds": sum(r["seconds"] for r in whole.values()),
-    }
-    replace_text(folder / "summary.json", json.dumps(summary, indent=1))
-    lines = ["score,median,lowest,highest,reached,seeds"]
-    for name, spread in rows.items():
-        values = (spread["median"], spread["lowest"], spread["highest"],
-                  spread["reached"], spread["seeds"])  # fmt: skip
-        lines.append(",".join([name, *("" if v is None else f"{v:g}" for v in values)]))
-    replace_text(folder / "summary.csv", "\n".join(lines) + "\n")
-    return summary
-
-
-def _spread(values: list[float | None]) -> dict[str, Any]:
-    """Median and range over seeds; a seed that never got there counts as the worst.
-
-    Where half of the seeds or more never got there, there is no median.
-    """
-    there = sorted(value for value in values if value is not None)
-    never = len(values) - len(there)
-    padded = [*there, *[float("inf")] * never]
-    middle = median(padded) if padded else float("inf")
-    return {
-        "median": None if middle == float("inf") else middle,
-        "lowest": there[0] if there else None,
-        "highest": there[-1] if there and not never else None,
-        "reached": len(there),
-        "seeds": len(values),
-    }
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise DiskFullError(f"{path}: no room on the disk for it") from error
+        raise RecordingError(
+            f"{path}: cannot be read or written ({error.strerror})"
+        ) from error

@@ -33,6 +33,7 @@ from cortexwave.learning.hidden_waves.systems import run as run_system
 from cortexwave.learning.tasks import Source
 from cortexwave.learning.training import load_network
 from cortexwave.learning.training_document import Training
+from cortexwave.learning.training_summary import read_result
 
 Weights = Literal["last", "best"]
 _FILES = {"last": "checkpoint.h5", "best": "best.h5"}
@@ -70,7 +71,7 @@ def uncovering(folder: str | Path, *, weights: Weights = "last") -> Iterator[Unc
     rows = []
     for seed in training.seeds:
         here = run_folder.seed_folder(folder, seed)
-        if run_folder.read_result(here) is None:
+        if read_result(here) is None:
             raise InputError(
                 f"{here}: this seed has not ended; `cortexwave resume {folder}` goes on"
             )
@@ -108,7 +109,7 @@ def _one_seed(
     into = here / "hidden_waves"
     into.mkdir(exist_ok=True)
     figures = _drawn(recovered, states, scores, copy, into)
-    result = run_folder.read_result(here) or {}
+    result = read_result(here) or {}
     row = _row(recovered, seed, result.get(_SCORES[weights], {}))
     row["decoder_r2"] = float(np.nanmean(scores["r2_dim"].values))
     return Uncovered(seed, row, figures)
