@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,16 @@ class LabelledSet:
             "cross_entropy": float(-(present * np.log(present)).sum()),
             "accuracy": float(rates.max()),
         }
+
+    @cached_property
+    def digest(self) -> np.ndarray:
+        """SHA-256, uint8 (32,), of the images and labels of all splits, in order."""
+        made = hashlib.sha256()
+        for split, numbers in self.members.items():
+            for part in (self.images[numbers], self.labels[numbers]):
+                made.update(f"{split} {part.dtype.str} {part.shape} ".encode())
+                made.update(part.reshape(-1).view(np.uint8).data)
+        return np.frombuffer(made.digest(), np.uint8)
 
     def numbers(self, split: str, index: int, size: int) -> np.ndarray:
         """Image numbers of a batch, as `Source.batch` says."""

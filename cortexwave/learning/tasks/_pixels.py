@@ -60,8 +60,9 @@ class PixelSequences:
         return classification_scores(outputs, targets)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The order of the pixels, where it was drawn."""
-        return {} if self.permutation is None else {"permutation": self.permutation}
+        """A digest of the data, and the order of the pixels where it was drawn."""
+        drawn = {} if self.permutation is None else {"permutation": self.permutation}
+        return {"data": self.images.digest, **drawn}
 
 
 def drawn_permutation(pixels: int, seed: int) -> np.ndarray:

@@ -118,8 +118,9 @@ class NoisyRows:
         return classification_scores(outputs, targets)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The noise, where it is fixed."""
-        return {} if self.noise is None else {"noise": self.noise}
+        """A digest of the data, and the noise where it is fixed."""
+        drawn = {} if self.noise is None else {"noise": self.noise}
+        return {"data": self.images.digest, **drawn}
 
 
 def _normal(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

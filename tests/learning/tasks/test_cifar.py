@@ -181,7 +181,18 @@ def test_fresh_noise_is_the_same_when_asked_again(folder):
     first = task.batch("train", 4, 6)
     task.batch("test", 0, 2)
     assert np.array_equal(first.inputs, task.batch("train", 4, 6).inputs)
-    assert task.state() == {}
+    assert task.state().keys() == {"data"}
+
+
+@pytest.mark.parametrize("noise", ["fixed", "fresh"])
+def test_changed_data_are_told_from_the_state(binary_folder, noise):
+    before = source(binary_folder, noise=noise).state()["data"]
+    file = binary_folder / "test_batch.bin"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    after = source(binary_folder, noise=noise).state()["data"]
+    assert not np.array_equal(before, after)
 
 
 def test_32_steps_leave_no_room_for_noise(folder):

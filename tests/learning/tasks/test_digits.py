@@ -84,8 +84,8 @@ def test_the_permutation_follows_from_the_seed():
     assert not np.array_equal(first, other)
 
 
-def test_without_permutation_nothing_need_be_saved():
-    assert source().state() == {}
+def test_without_permutation_only_the_data_need_be_told():
+    assert source().state().keys() == {"data"}
 
 
 def test_an_epoch_shows_every_training_image_once_but_the_short_rest():

@@ -145,6 +145,25 @@ def test_a_saved_permutation_can_be_put_back(folder):
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_one_changed_byte_of_any_file_is_another_data_set(folder, name):
+    before, again = source(folder).state()["data"], source(folder).state()["data"]
+    assert before.dtype == np.uint8 and before.shape == (32,)
+    assert np.array_equal(before, again)
+    content = bytearray((folder / name).read_bytes())
+    content[-1] = (content[-1] + 1) % 10
+    (folder / name).write_bytes(content)
+    assert not np.array_equal(source(folder).state()["data"], before)
+
+
+def test_the_same_data_gzipped_are_the_same(folder):
+    before = source(folder).state()["data"]
+    for name in NAMES:
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+        (folder / name).unlink()
+    assert np.array_equal(source(folder).state()["data"], before)
+
+
 def test_images_are_kept_as_bytes(folder):
     assert source(folder).images.images.dtype == np.uint8
 
