@@ -152,7 +152,10 @@ class _Back:
             u = layout.kernel_of(self.u_total.unbind()).to(run.u.dtype).contiguous()
         if wanted.drive:
             fields = layout.gathered(self.drive_total.t()).to(run.V.dtype)
-            V, bias = fields[:-1].contiguous(), fields[-1].contiguous()
+            # copies: of one site and one feature both are contiguous already, and
+            # an operation must not give two views of one memory
+            V, bias = (field.clone(memory_format=torch.contiguous_format)
+                       for field in (fields[:-1], fields[-1]))  # fmt: skip
         if wanted.readout and self.readout_sum is not None:
             readout = layout.gathered(self.readout_sum).contiguous()
         return u, V, bias, readout, self.courses_sum if wanted.courses else None

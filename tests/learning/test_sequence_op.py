@@ -18,10 +18,11 @@ ACTIVATIONS = ("relu", "tanh", "identity", "sigmoid")
 ALL = 2**28
 NOTHING = 0  # as a budget: recompute in chunks
 # Rings and sheets (ny, nx) with kernels (ky, kx), among them kernels as wide as the
-# ring, rings that no group of sites divides, and one tap only.
+# ring, rings that no group of sites divides, one tap only, and one site only.
 SHAPES = [
     ((1, 8), (1, 3)), ((1, 7), (1, 5)), ((1, 7), (1, 7)), ((1, 6), (1, 1)),
     ((4, 5), (3, 3)), ((3, 6), (3, 5)), ((5, 4), (5, 1)), ((4, 4), (1, 3)),
+    ((1, 1), (1, 1)),
 ]  # fmt: skip
 
 
