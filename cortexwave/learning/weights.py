@@ -169,7 +169,7 @@ def weights_of(network: nn.Module, *, step: float) -> Weights:
     W, W_bias = (None, None) if readout is None else map(_float64, readout)
     return Weights(
         u=_float64(network.u), V=_float64(network.V),
-        bias=_float64(network.total_bias()), W=W, W_bias=W_bias,
+        bias=_bias(network), W=W, W_bias=W_bias,
         activation=network.activation, boundary=network.boundary,
         step=float(step),
     )  # fmt: skip
@@ -225,6 +225,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_plain(part) for part in value)
     return value.decode() if isinstance(value, bytes) else value
+
+
+def _bias(network: WaveRNN) -> np.ndarray:
+    """Both biases, added in float64: their sum would be rounded in the network's."""
+    site = _float64(network.site_bias)
+    if network.channel_bias is None:
+        return site
+    return site + _float64(network.channel_bias)[:, None, None]
 
 
 def _float64(tensor: torch.Tensor) -> np.ndarray:
