@@ -1,6 +1,6 @@
 """The wave RNN: h_t = f(u * h_{t-1} + V x_t + b), a trainable sheet.
 
-Keller, Muller, Sejnowski and Welling (2024, arXiv 2309.08045), eq. 3. `*` is
+Keller, Muller, Sejnowski and Welling (2024, arXiv 2309.08045), section 2. `*` is
 cross-correlation over sites, with all channels mixed; h_0 = 0.
 """
 

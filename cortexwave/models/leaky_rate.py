@@ -6,7 +6,7 @@ from cortexwave.sheet.spec import Choice, Coupling, ModelSpec, Param
 SPEC = ModelSpec(
     name="leaky_rate",
     title="Leaky rate units, the wave RNN at dt = tau",
-    paper="Keller, Muller, Sejnowski & Welling 2024, ICLR, arXiv 2309.08045, eq. 2",
+    paper="Keller, Muller, Sejnowski & Welling 2024, ICLR, arXiv 2309.08045, section 2",
     rates={"h": "(-h + f(lateral + drive + bias)) / tau"},
     units={"h": "1"},
     functions={"f": Choice("relu", "tanh", "identity", "sigmoid")},

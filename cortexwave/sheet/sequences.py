@@ -45,10 +45,10 @@ class VectorSequence(_Base):
     """A sequence of input vectors, one every `step`, each put on the sheet by a map.
 
     The drive of the t-th vector is sum_i values[trial, t, i] * map[i]: V x_t of a
-    wave RNN (Keller et al. 2024, eq. 2). `values` is (time, input), the same in every
-    trial, or (trial, time, input), where trial i shows sequence i. `map` is (input,
-    feature, y, x), or (input, y, x) for the same in every feature; on a ring also
-    (input, x). Values are read as they are shown, never whole.
+    wave RNN (Keller et al. 2024, section 2). `values` is (time, input), the same in
+    every trial, or (trial, time, input), where trial i shows sequence i. `map` is
+    (input, feature, y, x), or (input, y, x) for the same in every feature; on a ring
+    also (input, x). Values are read as they are shown, never whole.
     """
 
     kind: Literal["sequence"] = "sequence"
