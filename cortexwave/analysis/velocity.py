@@ -114,7 +114,10 @@ def velocity_spectrum(
     ridge_fraction           of the plane's power, what lies within `ridge` of that
                              line; `ridge_chance` the part of the plane that this is
     p_wave, is_wave          the least over the grid of the greater p_family of the
-                             two: a wave only where both say so at one velocity
+                             two: a wave only where both say so at one velocity.
+                             Each part for itself, not corrected over parts: of 16
+                             features without a wave some are called one at `alpha`
+                             0.05; ask "whole", or divide `alpha` by their number
 
     `ridge` is the full width in cycles per step; None is four bins of f_t and four of
     f_x, 4 (1/frames + |v|/sites), twice the main lobe's half width on each side. It is
