@@ -43,7 +43,7 @@ class Constant(Document):
 
 
 class Steps(Document):
-    """The learning rate times `factor` at every `every` iterations (or epochs)."""
+    """The learning rate times `times` at every `every` iterations (or epochs)."""
 
     kind: Literal["steps"] = "steps"
     every: int = Field(ge=1)
@@ -74,9 +74,10 @@ class Optimisation(Document):
     """How the weights are changed, and for how long.
 
     The length is in `iterations` or in `epochs`, and so is every count that has to
-    do with it (`evaluate_every`, `patience`, the schedule's). `clip` bounds the norm
-    of the gradient; `loss_scale` multiplies the loss before it is differentiated
-    (published code divides by the batch, which matters only with `clip`).
+    do with it (`every` of the evaluation and of the schedule, `patience`). `clip`
+    bounds the norm of the gradient; `loss_scale` multiplies the loss before it is
+    differentiated (published code divides by the batch, which matters only with
+    `clip`).
     """
 
     optimiser: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
