@@ -83,7 +83,7 @@ class Optimisation(Document):
     optimiser: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(gt=0, le=100)
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, le=1e3)
     batch: int = Field(default=128, ge=1, le=2**20)
     iterations: int | None = Field(default=None, ge=1, le=10**9)
     epochs: int | None = Field(default=None, ge=1, le=10**6)
