@@ -30,6 +30,7 @@ from cortexwave.learning.initial import (
 from cortexwave.learning.initial_documents import RelabelledShift, Trained
 from cortexwave.learning.local_rnn import LocalRNN
 from cortexwave.learning.oscillators import CoupledOscillator, NeuralWaveMachine
+from cortexwave.learning.readout_documents import MLPReadout, TimeCourseReadout
 from cortexwave.learning.readouts import LinearReadout, build_readout
 from cortexwave.learning.tasks import Shape
 from cortexwave.learning.wave_rnn import RelabelledWaveRNN, WaveRNN
@@ -52,20 +53,36 @@ def build_network(
     feature, y, x). Weights are drawn in float64 and rounded, so that one seed is one
     network in every dtype; torch's global generator is neither used nor changed.
     `backend` and `budget` (bytes) are for the wave RNN's sequence op. Raises
-    `InputError` with everything that the task's shape forbids.
+    `InputError` with everything that the task's shape forbids, or with the network's
+    size where there is no memory for it.
     """
     faults = documents.network_faults(document, shape)
     if faults:
         lines = [f"network.{shown(path)}: {message}" for path, message in faults]
         raise InputError("\n".join(lines))
-    make = _Making(shape, seed, dtype)
+    try:
+        return _built(document, _Making(shape, seed, dtype), backend, budget)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "CPUAllocator" not in str(error):
+            raise
+        count = _weights(document, shape)
+        raise InputError(
+            f"no memory for a network of kind '{document.kind}' with about {count:,} "
+            f"weights: drawn in float64 they are {8 * count:,} bytes, and some are "
+            "held twice while it is built; make it smaller"
+        ) from error
+
+
+def _built(
+    document: documents.NetworkDocument, make: _Making, backend: str, budget: int
+) -> nn.Module:
     match document:
         case documents.WaveRNNDocument():
             return _wave_rnn(document, make, backend, budget)
         case documents.RelabelledWaveRNNDocument():
             wave = _wave_rnn(document, make, backend, budget)
             sites = document.field[1] * document.field[2]
-            order = torch.from_numpy(stream(seed, "order").permutation(sites))
+            order = torch.from_numpy(stream(make.seed, "order").permutation(sites))
             return RelabelledWaveRNN(wave, order)
         case documents.LocalRNNDocument():
             return _local_rnn(document, make)
@@ -78,10 +95,38 @@ def build_network(
         case documents.LSTMDocument() | documents.GRUDocument():
             return _gated(document, make)
         case _:
-            size = (shape.steps, shape.inputs)
+            outputs, size = make.shape.outputs, (make.shape.steps, make.shape.inputs)
             fan_in = math.prod(size)
-            weight = make.uniform("weight", fan_in, (shape.outputs, *size))
-            return LinearNetwork(weight, make.uniform("bias", fan_in, (shape.outputs,)))
+            weight = make.uniform("weight", fan_in, (outputs, *size))
+            return LinearNetwork(weight, make.uniform("bias", fan_in, (outputs,)))
+
+
+def _weights(document: Any, shape: Shape) -> int:
+    """Number of weights of a network without its biases, from its document alone."""
+    if isinstance(document, documents.LinearDocument):
+        return shape.outputs * shape.steps * shape.inputs
+    features, state = document.field[0], math.prod(document.field)
+    match document:
+        case documents.LSTMDocument() | documents.GRUDocument():
+            gates = 4 if document.kind == "lstm" else 3
+            weights = gates * state * (state + shape.inputs)
+        case documents.IdentityRNNDocument():
+            weights = state * (state + shape.inputs)
+        case documents.CoupledOscillatorDocument():
+            weights = state * (2 * state + shape.inputs)
+        case documents.NeuralWaveMachineDocument():
+            weights = 2 * math.prod(document.sides) + state * shape.inputs
+        case _:
+            kernels = state // features if document.kind == "local_rnn" else 1
+            kernel = features**2 * math.prod(document.sides)
+            weights = kernels * kernel + state * shape.inputs
+    match document.readout:
+        case MLPReadout(hidden=hidden):
+            return weights + hidden * (state + shape.outputs)
+        case TimeCourseReadout(courses=courses):
+            return weights + courses * (shape.outputs * state + shape.steps)
+        case _:
+            return weights + shape.outputs * state
 
 
 def summary(network: nn.Module) -> dict[str, Any]:

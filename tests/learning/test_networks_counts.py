@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
+from cortexwave.errors import InputError
 from cortexwave.learning.building import build_network, summary
 from cortexwave.learning.network_documents import NetworkDocument
 from cortexwave.learning.tasks import Shape
@@ -68,6 +69,37 @@ def test_parameters_are_as_many_as_published(shape, document, total, without):
     told = summary(network(document, shape))
     assert told["parameters"] == total
     assert told["parameters_without_biases"] == without
+
+
+def assert_named(shape, document, weights):
+    with pytest.raises(InputError) as caught:
+        network(document, shape)
+    assert f"'{document['kind']}' with about {weights:,} weights" in str(caught.value)
+    assert f"{8 * weights:,} bytes" in str(caught.value)
+
+
+@pytest.mark.parametrize(("shape", "document", "total", "without"), PUBLISHED)
+def test_a_network_without_room_is_named_with_its_size(
+    monkeypatch, shape, document, total, without
+):
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("cortexwave.learning.building._built", no_memory)
+    assert_named(shape, document, without)
+
+
+def test_torchs_want_of_memory_is_named_and_other_faults_go_through(monkeypatch):
+    told = "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate"
+
+    def fails(*_):
+        raise RuntimeError(told)
+
+    monkeypatch.setattr("cortexwave.learning.building._built", fails)
+    assert_named(COPY, {"kind": "identity_rnn", "units": 100}, 12_000)
+    told = "another fault"
+    with pytest.raises(RuntimeError, match="another fault"):
+        network({"kind": "identity_rnn", "units": 100})
 
 
 def test_one_bias_leaves_out_the_channels_scalars():
