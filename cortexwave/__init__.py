@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from cortexwave.learning.training_document import parse_training as parse_training
     from cortexwave.learning.weights import load_weights as load_weights
     from cortexwave.memory.cross_temporal import cross_temporal as cross_temporal
+    from cortexwave.memory.past_decoder import decode_order as decode_order
+    from cortexwave.memory.past_decoder import decode_past as decode_past
     from cortexwave.memory.propagator import propagator as propagator
     from cortexwave.memory.propagator import rank_errors as rank_errors
-    from cortexwave.memory.snapshot import decode_order as decode_order
-    from cortexwave.memory.snapshot import decode_past as decode_past
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.models import model as model
@@ -57,8 +57,8 @@ _HOME = {
     "Training": "learning.training_document",
     "build_network": "learning.building",
     "cross_temporal": "memory.cross_temporal",
-    "decode_order": "memory.snapshot",
-    "decode_past": "memory.snapshot",
+    "decode_order": "memory.past_decoder",
+    "decode_past": "memory.past_decoder",
     "describe": "recording.description",
     "drive": "schema",
     "epochs": "recording.cutting",

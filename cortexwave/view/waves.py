@@ -238,10 +238,10 @@ def draw_snapshot_decoding(
 ) -> Figure:
     """Accuracy of reading the past from one frame against how long ago it was.
 
-    `decoded` of `memory.snapshot.decode_past` or `decode_order`: accuracy with its
+    `decoded` of `memory.past_decoder.decode_past` or `decode_order`: accuracy with its
     95 % interval, the range of chance as a band, the horizon as a line.
     """
-    _expect(decoded, "accuracy", "memory.snapshot.decode_past")
+    _expect(decoded, "accuracy", "memory.past_decoder.decode_past")
     lag = decoded["lag"].values
     with pieces.journal_style():
         figure = pieces.new_figure(width, 2.7)

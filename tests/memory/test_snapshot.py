@@ -1,23 +1,13 @@
-"""One frame of a shift register holds its whole past; a pool holds no order."""
+"""One frame of a shift register tells when and where each of its inputs came."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import binom, binomtest
-from sklearn.linear_model import RidgeClassifier
 
 from cortexwave.errors import InputError
-from cortexwave.memory.snapshot import (
-    _Fit,
-    _wilson,
-    decode_order,
-    decode_past,
-    past_from_snapshot,
-)
-
-SITES, CHANNELS = 8, 3
+from cortexwave.memory.snapshot import past_from_snapshot
 
 
 def _ring(onsets, steps, *, sites=20, speed=1.0, periodic=True):
@@ -86,117 +76,3 @@ def test_a_slower_packet_is_read_within_its_spread():
 def test_a_reading_that_cannot_be_is_refused(options, told):
     with pytest.raises(InputError, match=told):
         _read(_ring([(3, 0)], 18), **options)
-
-
-@pytest.fixture(scope="module")
-def symbols():
-    return np.random.default_rng(0).integers(0, CHANNELS, (150, 11))
-
-
-@pytest.fixture(scope="module")
-def register(symbols):
-    """Last frame of an open shift register: channel = symbol, site = steps ago."""
-    frame = np.zeros((len(symbols), CHANNELS, 1, SITES))
-    for lag in range(SITES):
-        frame[np.arange(len(symbols)), symbols[:, -1 - lag], 0, lag] = 1
-    return frame
-
-
-def test_a_shift_register_is_decoded_to_its_end_and_not_beyond(symbols, register):
-    past = decode_past(register, symbols, np.arange(11), 0, permutations=39)
-    np.testing.assert_array_equal(past.accuracy[:SITES], 1.0)
-    assert (past.p_family[SITES:] > 0.05).all()
-    assert past.attrs["horizon"] == past.attrs["unbroken"] == SITES - 1
-    # chance is one of three; 150 sequences: sd 0.038, of 39 deals the mean less
-    np.testing.assert_allclose(past.chance, 1 / 3, atol=0.04)
-
-
-def test_a_pool_knows_what_came_but_not_in_which_order(symbols):
-    pool = np.stack([(symbols == c).sum(axis=1) for c in range(CHANNELS)], axis=1)
-    what = decode_past(pool, symbols, np.arange(11), 0, permutations=39)
-    order = decode_order(pool, symbols, np.arange(10), 0, permutations=39)
-    # a count of 11 symbols says little, alike of every lag
-    assert what.accuracy.mean() > 1 / 3 + 0.03 and np.ptp(what.accuracy.values) < 0.25
-    assert np.isnan(order.attrs["horizon"])
-    assert order.accuracy.mean().item() == pytest.approx(0.5, abs=0.05)
-
-
-def test_a_shift_register_knows_the_order(symbols, register):
-    order = decode_order(register, symbols, [0, 3, 8], 0, permutations=39)
-    assert (order.accuracy[:2] > 0.98).all() and order.accuracy[2] < 0.65
-    assert order.attrs["horizon"] == 3
-
-
-def _false_alarms(times):
-    alarms = 0
-    for seed in range(times):
-        draw = np.random.default_rng([seed, 4])
-        states, labels = draw.standard_normal((60, 10)), draw.integers(0, 3, (60, 6))
-        past = decode_past(states, labels, np.arange(6), seed, permutations=19)
-        alarms += not np.isnan(past.attrs["horizon"])
-    return alarms
-
-
-def test_symbols_that_never_came_are_not_decoded():
-    # 1 of 20 over all lags together; more than this by chance less than once in 1000
-    assert _false_alarms(20) <= binom.isf(1e-3, 20, 0.05)
-
-
-@pytest.mark.slow
-def test_symbols_that_never_came_are_decoded_in_5_of_100_at_most():
-    assert _false_alarms(300) <= binom.isf(1e-3, 300, 0.05)
-
-
-def test_the_fit_is_that_of_scikit_learn(symbols):
-    draw = np.random.default_rng(1)
-    states = draw.standard_normal((120, 9))
-    target = np.arange(120) % 3
-    states[:, :3] += 0.5 * np.eye(3)[target]
-    train, test = np.arange(90), np.arange(90, 120)
-    fit = _Fit(states[train], states[test])
-    ours = fit.predict(np.eye(3)[target[train]] - 1 / 3, 2.0)
-    theirs = RidgeClassifier(alpha=2.0).fit(states[train], target[train])
-    # it codes classes as -1 and 1: twice the indicator's score, less the mean
-    np.testing.assert_allclose(
-        theirs.decision_function(states[test]), 2 * (ours + 1 / 3) - 1, atol=1e-12
-    )
-
-
-@pytest.mark.parametrize(("hits", "count"), [(10, 10), (37, 90), (0, 5)])
-def test_the_interval_is_wilsons(hits, count):
-    ours = _wilson(np.array(hits / count), np.array(float(count)))
-    theirs = binomtest(hits, count).proportion_ci(method="wilson")
-    np.testing.assert_allclose(ours, (theirs.low, theirs.high), atol=1e-12)
-
-
-def test_a_lag_at_which_only_one_symbol_comes_is_missing(symbols, register):
-    told = symbols.copy()
-    told[:, -3] = 0  # a delimiter
-    past = decode_past(register, told, [1, 2, 3], 0, permutations=19)
-    assert np.isnan(past.accuracy[1]) and np.isfinite(past.accuracy[[0, 2]]).all()
-    assert past.attrs["horizon"] == 3 and past.attrs["unbroken"] == 1
-
-
-@pytest.mark.parametrize(
-    ("states", "inputs", "lags", "told"),
-    [
-        (np.zeros((9, 4, 2, 1, 3)), np.zeros((9, 4), int), [0], "choose a time"),
-        (np.zeros((9, 3)), np.zeros((9, 4, 3)), [0], "one-hot ones by argmax"),
-        (np.zeros((9, 3)), np.full((9, 4), 0.5), [0], "whole numbers"),
-        (np.zeros((8, 3)), np.zeros((9, 4), int), [0], "8 frames and 9 sequences"),
-        (np.zeros((9, 3)), np.zeros((9, 4), int), [4], "from 0 to 3"),
-        (np.full((9, 3), np.nan), np.zeros((9, 4), int), [0], "not finite"),
-        (np.zeros((9, 3)), np.zeros((9, 4), int), [0], "folds is 5; 9 sequences"),
-    ],
-)
-def test_misuse_is_named(states, inputs, lags, told):
-    with pytest.raises(InputError, match=told):
-        decode_past(states, inputs, lags, 0)
-
-
-def test_an_interval_never_leaves_its_share_outside():
-    """At 0 and 1 the bound of Wilson's interval is the share itself."""
-    for count in np.arange(1, 200):
-        low, high = _wilson(np.array([0.0, 1.0]), np.array([count, count]))
-        assert (low <= [0, 1]).all()
-        assert (high >= [0, 1]).all()
