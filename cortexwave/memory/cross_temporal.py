@@ -30,6 +30,7 @@ from cortexwave.memory.propagator import lag_rule, operator_size
 from cortexwave.memory.series import Series, series
 
 _BLOCKS = 10  # of trials, for the jackknife
+_LEAST_GAIN = 0.1  # of a squared cosine; see `moves`
 
 
 def cross_temporal(
@@ -59,16 +60,19 @@ def cross_temporal(
     score         mean over neighbours of overlap; `score_at_rest` of at_rest, and
                   `score_reversed` with the operator of the reversed time, Phi'
     gain          score less the greater of those two, with `gain_error`, its standard
-                  error by a jackknife over ten blocks of trials. (What only decays
-                  has Phi' = Phi: it takes noise from a subspace that stays, so that
-                  with it the overlap is greater than at rest.)
+                  error by a jackknife over ten blocks of trials. (What only decays,
+                  in orthogonal modes, has Phi' = Phi: it takes noise from a subspace
+                  that stays, so that with it the overlap is greater than at rest.)
     p_items       how often the score is reached after whole sequences of items were
                   dealt to other trials: are items held, and passed on?
     p_operator    how often an operator of the same eigenvalues in another, random
                   basis reaches it: is it this operator that passes them on?
     chance        (null) mean of both
-    moves         both p are at most `alpha` and gain exceeds 1.645 of its error. Needs
-                  all three: a leak passes the first, and may pass the second
+    moves         both p are at most `alpha`, gain exceeds 1.645 of its error and is a
+                  tenth or more. Needs all: a leak passes the first, and may pass the
+                  second. The tenth is there for leaks into which the noise of other
+                  sites is fed (modes that are not orthogonal): their gain is not 0
+                  (some 0.03 in simulations), and the error alone would not stop it
 
     Raises `InputError` where trials do not suffice, with the number needed.
     """
@@ -104,7 +108,7 @@ def cross_temporal(
     p = [(1 + int(np.sum(each >= score - 1e-12))) / (1 + count)
          for each in (dealt, rotated)]  # fmt: skip
     gain = _gain(score, rest, back)
-    moves = max(p) <= alpha and gain > 1.645 * error
+    moves = max(p) <= alpha and gain > max(1.645 * error, _LEAST_GAIN)
     scalars = {"score": score, "score_at_rest": rest, "score_reversed": back,
                "gain": gain, "gain_error": error, "p_items": p[0], "p_operator": p[1],
                "moves": moves}  # fmt: skip

@@ -243,7 +243,7 @@ def described(found: xr.Dataset) -> str:
 
 
 def _autocorrelation(noise: Series, measured: Series, rule: LagRule) -> np.ndarray:
-    """Mean over sites, at lags 0, 1, ... frames, up to the recording's longest lag."""
+    """That of the slowest site, at lags 0, 1, ... up to the recording's longest."""
     if not np.isclose(noise.step, measured.step, rtol=1e-3):
         raise InputError(f"the noise has a step of {noise.step:g} s and the recording "
                          f"of {measured.step:g} s")  # fmt: skip
@@ -256,7 +256,8 @@ def _autocorrelation(noise: Series, measured: Series, rule: LagRule) -> np.ndarr
         np.mean(noise.values[:, k:] * noise.values[:, : noise.frames - k], axis=(0, 1))
         for k in range(rule.longest + 1)
     ])  # fmt: skip
-    return (found / found[0]).mean(axis=1)
+    each = found / found[0]  # (lag, site)
+    return each[:, np.abs(each).sum(axis=0).argmax()]
 
 
 def _spectrum(operator: np.ndarray) -> np.ndarray:

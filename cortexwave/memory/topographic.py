@@ -61,7 +61,8 @@ def topographic_shift(
     `stride`).
 
     Over `null`: `p`, how often a surrogate's excess reaches it, the recording counted
-    in; `null_excess` (95 % of it). "without_lags" is the null of propagation,
+    in; `null_excess` (95 % of it). "without_lags" is the null of propagation for
+    stationary fields (alone it calls bursts that do not travel a shift in some 20 %),
     "separable" of one spatial covariance and one spectrum (rejected also by noise whose
     smoothness depends on frequency), "permuted_sites" of the topography: the same
     operator with its sites in random order. `is_shift`: all of those given say so at

@@ -164,6 +164,11 @@ def recover_network(
 def _kept(
     dims: int, sites: int, lags: Sequence[int] | None, theory: np.ndarray | None
 ) -> np.ndarray:
+    if lags is not None and any(lag == 0 for lag in lags):
+        raise InputError(
+            f"lags {list(lags)}: a lag is 1 to {sites} (sites); that a dim is never "
+            "read is taken from a theory alone"
+        )
     if theory is not None:
         shape = checked_blocks(theory).shape
         if shape != (sites, dims, dims):
@@ -233,7 +238,8 @@ def _judged(found: Recovered) -> Recovered:
         )  # fmt: skip
     evidence = Evidence(
         residual=found.linearisation.residual, kinked=found.linearisation.kinked,
-        persistent=found.persistent, due=due, radius=found.radius,
+        persistent=found.persistent, due=due, units=len(found.eigenvalues),
+        radius=found.radius,
         condition=found.condition, leak=found.leak, agreement=agreement,
         comparison=comparison,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, NotFiniteError
 from cortexwave.learning import run_folder
 from cortexwave.learning.hidden_waves.decoder import score_fixed_decoder, site_contents
 from cortexwave.learning.hidden_waves.labelled import (
@@ -27,6 +28,7 @@ from cortexwave.learning.hidden_waves.labelled import (
     residual_directions,
     spectrum_dataset,
 )
+from cortexwave.learning.hidden_waves.one_step import network_step, trajectory
 from cortexwave.learning.hidden_waves.recovery import Recovered, recover_network
 from cortexwave.learning.hidden_waves.systems import SignedCopy
 from cortexwave.learning.hidden_waves.systems import run as run_system
@@ -55,8 +57,9 @@ class Uncovered:
 def uncover(folder: str | Path, *, weights: Weights = "last") -> list[dict[str, Any]]:
     """Hidden waves of every seed of a training; returns the rows of the table.
 
-    Raises `InputError` where the folder is no training of a history task, or a seed
-    has not ended.
+    A seed in which nothing can be recovered has its reason as verdict. Raises
+    `InputError` where the folder is no training of a history task, or a seed has not
+    ended.
     """
     return [found.row for found in uncovering(folder, weights=weights)]
 
@@ -77,7 +80,14 @@ def uncovering(folder: str | Path, *, weights: Weights = "last") -> Iterator[Unc
             )
         if not (here / _FILES[weights]).exists():
             continue  # it diverged before there were any
-        found = _one_seed(training, copy, here, seed, weights)
+        try:
+            found = _one_seed(training, copy, here, seed, weights)
+        except (InputError, NotFiniteError) as error:  # the other seeds are not lost
+            result = read_result(here) or {}
+            row = {"seed": seed, **_accuracies(result.get(_SCORES[weights], {})),
+                   "eigenvalues_due": copy.needed_entries,
+                   "verdict": f"no hidden waves: {error}"}  # fmt: skip
+            found = Uncovered(seed, row, ())
         rows.append(found.row)
         yield found
     if not rows:
@@ -112,7 +122,14 @@ def _one_seed(
     result = read_result(here) or {}
     row = _row(recovered, seed, result.get(_SCORES[weights], {}))
     row["decoder_r2"] = float(np.nanmean(scores["r2_dim"].values))
-    return Uncovered(seed, row, figures)
+    return Uncovered(
+        seed, {name: _plain(value) for name, value in row.items()}, figures
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A number as JSON can hold it: None where it is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _shown(
@@ -122,13 +139,11 @@ def _shown(
 
     Contents are (sequence, time, site, dim), of the system itself, not of the network.
     """
-    import torch
-
     shown = source.batch("test", 0, _SEQUENCES).inputs[:, : copy.sites + _STEPS]
-    like = next(network.parameters())
-    inputs = torch.as_tensor(shown, dtype=like.dtype)
-    states = network.states(inputs).double().numpy()
-    states = states.reshape(len(shown), shown.shape[1], -1)[:, copy.sites - 1 :]
+    # of an LSTM the whole state is looked into, h and c
+    states = trajectory(network_step(network), shown)[:, copy.sites - 1 :]
+    if not np.isfinite(states).all():
+        raise NotFiniteError("its states are not finite: it has diverged")
     history = shown[:, : copy.sites].astype(np.float64)
     after = run_system(copy.system(), history, states.shape[1] - 1)
     contents = site_contents(np.concatenate([history, after], axis=1), sites=copy.sites)
@@ -167,8 +182,7 @@ def _drawn(
 def _row(recovered: Recovered, seed: int, scores: dict[str, Any]) -> dict[str, Any]:
     """A row of the table; theory's numbers stand beside the network's."""
     comparison, agreement = recovered.comparison, recovered.agreement
-    row: dict[str, Any] = {"seed": seed}
-    row |= {name: value for name, value in scores.items() if "bit_accuracy" in name}
+    row: dict[str, Any] = {"seed": seed, **_accuracies(scores)}
     if comparison is not None:
         row |= {
             "eigenvalues": comparison.counts[1],
@@ -181,12 +195,19 @@ def _row(recovered: Recovered, seed: int, scores: dict[str, Any]) -> dict[str, A
         # random matrix too: what was learned is in the boundary's own lines
         row["sign_and_support"] = agreement.same
         row["boundary_lines"] = f"{agreement.lines_same} of {agreement.lines}"
-    row |= {"condition": recovered.condition, "verdict": recovered.verdict}
+        row["phi_error"] = agreement.error
+    row["condition"] = recovered.condition
+    row["verdict"] = recovered.verdict
     return row
 
 
+def _accuracies(scores: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scores.items() if "bit_accuracy" in name}
+
+
 def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
-    run_folder.replace_text(folder / "hidden_waves.json", json.dumps(rows, indent=1))
+    plain = json.dumps(rows, indent=1, allow_nan=False)
+    run_folder.replace_text(folder / "hidden_waves.json", plain)
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, columns, lineterminator="\n")

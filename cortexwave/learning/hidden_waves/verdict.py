@@ -16,17 +16,22 @@ from cortexwave.learning.hidden_waves.spectrum import Comparison
 
 WORST_CONDITION = 20.0
 WORST_LEAK = 0.25
+LEAST_ROOM = 0.25  # of the directions of a state, that must not be needed
 WORST_ANGLE = 0.05  # rad; the 64 angles of T1 are 0.79 apart, the 35 of T4's ring 0.18
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict rests on; `due` is how many eigenvalues should persist."""
+    """What a verdict rests on.
+
+    `due` is how many eigenvalues should persist, `units` how many there are.
+    """
 
     residual: float
     kinked: bool
     persistent: int
     due: int
+    units: int
     radius: float
     condition: float
     leak: np.ndarray
@@ -62,7 +67,13 @@ def reasons_against(evidence: Evidence) -> tuple[str, ...]:
             f"the condition of Psi is {found.condition:.3g} (above "
             f"{WORST_CONDITION:g}): its waves are not distinct directions"
         )
-    leaky = np.flatnonzero(found.leak > WORST_LEAK)
+    leaky = np.flatnonzero(found.leak > _worst_leak(found))
+    if found.comparison is None and found.due > (1 - LEAST_ROOM) * found.units:
+        reasons.append(
+            f"{found.due} entries fill nearly all {found.units} directions of a state, "
+            "so that any basis would hold what is passed: without a theory nothing "
+            "tells it from that of a random network"
+        )
     if leaky.size:
         reasons.append(
             f"{100 * np.nanmax(found.leak):.0f} % of what the boundary passes is "
@@ -71,6 +82,17 @@ def reasons_against(evidence: Evidence) -> tuple[str, ...]:
         )
     reasons += _against_theory(found)
     return tuple(reasons)
+
+
+def _worst_leak(found: Evidence) -> float:
+    """The leak from which on there is no wave.
+
+    A random basis of `due` among `persistent` directions leaks 1 - due / persistent;
+    without a theory half of that already is no evidence of a wave.
+    """
+    if found.comparison is not None or found.persistent <= found.due:
+        return WORST_LEAK
+    return min(WORST_LEAK, (1 - found.due / found.persistent) / 2)
 
 
 def _against_theory(found: Evidence) -> list[str]:

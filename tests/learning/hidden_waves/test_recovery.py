@@ -439,7 +439,7 @@ def test_readout_of_deficient_rank_is_refused():
         ({"sites": 0}, "sites is 0"),
         ({"lags": (4, 4)}, "2 lags for 3 dims"),
         ({"lags": (4, 5, 1)}, r"lag of dim 1 is 5, not 0 to 4"),
-        ({"lags": (0, 0, 0)}, "every lag is 0"),
+        ({"lags": (0, 4, 4)}, r"lags \[0, 4, 4\]: a lag is 1 to 4"),
         ({"ground": "output"}, "ground is 'output'"),
         ({"ground": "input"}, "0 inputs for 3 dims.*give W_uh"),
         ({"ground": "input", "W_uh": np.zeros((20, 3))}, "input has rank 0 for 3"),
@@ -472,3 +472,16 @@ def test_states_of_another_network_are_refused():
         hidden_movie(found, np.zeros((4, 19)))
     with pytest.raises(InputError, match="not finite"):
         residual_directions(found, np.full((4, 20), np.inf))
+
+
+@pytest.mark.parametrize("units", [66, 72, 76, 80, 128])
+def test_random_orthogonal_networks_are_not_trusted_without_a_theory(units):
+    """Few directions more than entries hold anything: 10 of 10 are refused."""
+    trusted = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        W_hh = np.linalg.qr(rng.standard_normal((units, units)))[0]
+        found = recover(W_hh, rng.standard_normal((8, units)), sites=8, dims=8,
+                        activation="tanh")  # fmt: skip
+        trusted.append(found.trusted)
+    assert not any(trusted)

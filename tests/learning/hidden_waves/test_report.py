@@ -104,3 +104,34 @@ def test_the_theory_is_exact_for_the_test_above():
     power = np.linalg.matrix_power(network.W_hh, 8)
     reached = network.W_uh
     np.testing.assert_allclose(power @ reached, reached, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "network",
+    ["{kind: lstm, units: 70}", "{kind: gru, units: 70}",
+     "{kind: wave_rnn, units: 16, channels: 8}"],
+)  # fmt: skip
+def test_a_seed_in_which_nothing_is_found_has_its_reason_as_verdict(tmp_path, network):
+    a, b = TEXT.index("network:"), TEXT.index("training: {")
+    text = TEXT[:a] + f"network: {network}\n" + TEXT[b:]
+    train(parse_training(text), tmp_path / "run")
+    rows = uncover(tmp_path / "run")
+    assert [row["seed"] for row in rows] == [0, 1]
+    for row in rows:
+        assert row["eigenvalues_due"] == 64
+        assert row["verdict"].startswith(("no hidden waves:", "do not trust"))
+    json.loads(  # strict: no Infinity, no NaN
+        (tmp_path / "run/hidden_waves.json").read_text(), parse_constant=pytest.fail
+    )
+
+
+def test_a_diverged_seed_does_not_take_the_table_with_it(trained):
+    path = trained / "seed-0/checkpoint.h5"
+    arrays, attributes = load_state(path)
+    for name in arrays:
+        if name.startswith("network/"):
+            arrays[name] = arrays[name] * np.float32(1e30)
+    save_state(path, arrays, attributes)
+    rows = uncover(trained)
+    assert rows[0]["verdict"].startswith("no hidden waves:")
+    assert "eigenvalues" in rows[1] or rows[1]["verdict"].startswith("no hidden waves")
