@@ -25,7 +25,7 @@ from cortexwave.learning.training_log import Log, read_log
 from cortexwave.learning.training_summary import write_result
 from cortexwave.learning.wave_rnn import WaveRNN
 
-CHECKPOINT_EVERY = 20.0  # s between checkpoints, at least
+CHECKPOINT_EVERY = 5.0  # s between checkpoints, at least
 _LAST, _BEST = "checkpoint.h5", "best.h5"
 
 
