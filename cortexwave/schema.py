@@ -9,7 +9,7 @@ and `drive_` (in the file they are the groups /events and /drive).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -57,6 +57,45 @@ RECORDING = Schema(
     needed=("time",),
     coordinate_units={"time": "s", "y": "mm", "x": "mm"},
 )
+
+# What `wave_field` gives: the phase of a field in a band, and what follows from it.
+WAVEFIELD_UNITS = {
+    "phase": "rad",
+    "frequency": "Hz",
+    "gradient_y": "rad/mm",
+    "gradient_x": "rad/mm",
+}
+WAVEFIELD_ATTRIBUTES = ("variable", "band", "phase_method", "sampling_rate", "edge")
+
+
+def validate_wave_field(field: xr.Dataset) -> None:
+    """Raise `SchemaError` naming everything in which a dataset is no wave field.
+
+    A wave field has `phase`, `amplitude`, `frequency`, `gradient_y` and `gradient_x` on
+    the dims of a recording (a line has one gradient), and `valid(time)`.
+    """
+    validate(field, replace(RECORDING, name="wave field"))
+    faults = []
+    for name in (*WAVEFIELD_UNITS, "amplitude"):
+        if name not in field:
+            axis = name[-1]
+            if name.startswith("gradient") and {"y", "x"} & set(field.dims) == {
+                "x" if axis == "y" else "y"
+            }:
+                continue
+            faults.append(f"variable '{name}' is missing")
+        elif name in WAVEFIELD_UNITS:
+            found, due = field[name].attrs.get("units"), WAVEFIELD_UNITS[name]
+            if found != due:
+                faults.append(f"units of '{name}' are {found!r}, not '{due}'")
+    if "valid" not in field or field["valid"].dims != ("time",):
+        faults.append("'valid(time)' is missing")
+    faults += [f"attribute '{name}' is missing" for name in WAVEFIELD_ATTRIBUTES
+               if name not in field.attrs]  # fmt: skip
+    if faults:
+        raise SchemaError(
+            "not a wave field (wave_field makes one): " + "; ".join(faults)
+        )
 
 
 def field_names(recording: xr.Dataset) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,3 +39,26 @@ def on_a_line() -> Callable[..., xr.Dataset]:
 @pytest.fixture
 def stream() -> Callable[..., np.ndarray]:
     return _stream
+
+
+# Outputs of other tools on known fields, and real recordings, beside the checkout.
+_SHARED = Path(__file__).resolve().parents[3] / "shared"
+
+
+def _beside(folder: str, name: str) -> Path:
+    path = _SHARED / folder / name
+    if not path.exists():
+        pytest.skip(f"{folder}/{name} is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], Path]:
+    """The path of a file of other tools' outputs; skips where it is absent."""
+    return lambda name: _beside("golden", name)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Callable[[str], Path]:
+    """The path of a real recording; skips where it is absent."""
+    return lambda name: _beside("lab", name)
