@@ -111,15 +111,15 @@ def sites_of(values: xr.DataArray) -> Sites:
     if not axes:
         raise InputError(f"field '{values.name}' has dims {values.dims}: no sites")
     y, x = (axes.get(axis, np.zeros(1)) for axis in ("y", "x"))
-    steps = [np.mean(np.diff(at)) if at.size > 1 else np.nan for at in (y, x)]
-    known = [abs(step) for step in steps if np.isfinite(step)]
+    steps = [float(np.mean(np.diff(at))) if at.size > 1 else 0.0 for at in (y, x)]
+    known = [abs(step) for step in steps if step]
     if not known:
         raise InputError(f"field '{values.name}' has one site; a wave needs many")
-    pitch = float(min(known))
-    spacing = tuple(float(s) if np.isfinite(s) else pitch for s in steps)
+    pitch = min(known)
+    spacing = (steps[0] or pitch, steps[1] or pitch)
     across, up = np.meshgrid(x, y)
     positions = np.stack([across.ravel(), up.ravel()], axis=-1)
-    return Sites(positions, (y.size, x.size), spacing, pitch)  # type: ignore[arg-type]
+    return Sites(positions, (y.size, x.size), spacing, pitch)
 
 
 def _axis(values: xr.DataArray, axis: str) -> np.ndarray:
@@ -206,11 +206,10 @@ def _site_dims(values: xr.DataArray) -> list[str]:
 
 
 def _one_row(values: xr.DataArray) -> xr.DataArray:
-    bare = values.variable
-    for dim in ("trial", "feature"):
-        if dim not in bare.dims:
-            bare = bare.expand_dims(dim)
-    bare = bare.transpose("trial", "feature", "time", *_site_dims(values))
+    absent = [dim for dim in ("trial", "feature") if dim not in values.dims]
+    bare = values.expand_dims(absent).variable.transpose(
+        "trial", "feature", "time", *_site_dims(values)
+    )
     rows = np.asarray(bare.values).reshape(*bare.shape[:3], -1)
     return xr.DataArray(rows, dims=("trial", "feature", "time", "site"))
 
