@@ -1,0 +1,209 @@
+"""Fields in which nothing travels to a side, though they look as if something did."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+import xarray as xr
+
+from cortexwave.errors import InputError
+from cortexwave.sheet.lattice import Lattice
+from cortexwave.synthetic.course import check_band, check_positive, frame_count
+from cortexwave.synthetic.noise import drawn, mix_in_space, passed
+from cortexwave.synthetic.places import Places, SitesLike, places_of
+from cortexwave.synthetic.truth import Stored, as_recording
+
+_ARRAY = Lattice((10, 10), spacing=0.4, boundary=("open", "open"))
+_FRAMES, _RATE = 4096, 250.0
+
+
+def two_sources(
+    sites: SitesLike = _ARRAY,
+    *,
+    seed: int,
+    duration: float = _FRAMES / _RATE,
+    rate: float = _RATE,
+    lengths: tuple[float, float] = (1.2, 0.48),
+    bands: tuple[tuple[float, float], tuple[float, float]] = (
+        (4.0, 15.0),
+        (15.0, 40.0),
+    ),
+    weight: float = 0.5,
+    dtype: Stored = "float64",
+) -> xr.Dataset:
+    """A recording (uV) of two zero-lag noises of different smoothness and band.
+
+    Its smoothness depends on frequency, as that of any LFP does, so one spatial
+    covariance times one spectrum rejects it although nothing travels; its
+    cross-spectrum is real at every frequency. The defaults are the decoy of our
+    false-positive tests: 10 x 10 sites of 0.4 mm, 4096 frames at 250 Hz, smoothed
+    over 3 and 1.2 sites (`lengths` in mm), `bands` 4-15 and 15-40 Hz, each brought
+    to a standard deviation of 1, the second then weighted 0.5. Bands are Butterworth
+    filters of order 2, forwards and backwards, without the ends they would spoil.
+    """
+    frames = frame_count(duration, rate)
+    check_positive("weight", weight, "of the second source")
+    if len(lengths) != 2 or len(bands) != 2:
+        raise InputError(
+            f"lengths {lengths!r} and bands {bands!r}: one for each of two sources"
+        )
+    places = places_of(sites)
+    generator = np.random.default_rng(seed)
+    total = np.zeros((frames, places.count), dtype)
+    for length, band, share in zip(lengths, bands, (1.0, weight), strict=True):
+        source = drawn(
+            generator, places, frames=frames, rate=rate, length=length,
+            gain=passed(band, rate), dtype=dtype,
+        )  # fmt: skip
+        source *= share / source.std()
+        total += source
+    truth = {"kind": "two_sources", "travels": False, "start": 0.0,
+             "end": float(duration), "lengths": list(lengths),
+             "bands": [list(band) for band in bands], "weight": float(weight),
+             "seed": seed}  # fmt: skip
+    return as_recording(places, total, rate=rate, truth=truth)
+
+
+def damped_wave_noise(
+    sites: SitesLike,
+    *,
+    duration: float,
+    rate: float,
+    speed: float,
+    damping: float,
+    restoring: float,
+    length: float,
+    seed: int,
+    amplitude: float = 1.0,
+    dtype: Stored = "float64",
+) -> xr.Dataset:
+    """A recording (uV) of waves that run every way alike, in a noisy damped sheet.
+
+    u_tt + 2 damping u_t + restoring^2 u = speed^2 lap u + noise, in its stationary
+    state: `speed` in mm/s, `damping` in 1/s, `restoring` in rad/s; the noise is white
+    in time and smoothed over `length` mm (sd) in space. Waves do travel in it, but
+    as many to each side: a stationary isotropic Gaussian field has a real
+    cross-spectrum, so no test of net lags may reject it. Computed mode by mode on a
+    periodic sheet of at least twice the extent of the array, and up to half the rate.
+    `amplitude` is the expected standard deviation.
+    """
+    frames = frame_count(duration, rate)
+    for name, value, unit in (
+        ("speed", speed, "mm/s"), ("damping", damping, "1/s"),
+        ("length", length, "mm"), ("amplitude", amplitude, "uV"),
+    ):  # fmt: skip
+        check_positive(name, value, unit)
+    if not 0 <= restoring < np.inf:
+        raise InputError(f"restoring is {restoring} rad/s; it is 0 or positive")
+    places = places_of(sites)
+    generator = np.random.default_rng(seed)
+    values = np.zeros((frames, places.count), dtype)
+    variance = 0.0
+    rows, columns = places.axes or (places.y, places.x)
+    k = _wavenumbers(places, length)
+    longer = scipy.fft.next_fast_len(2 * frames)
+    omega = 2 * np.pi * scipy.fft.fftfreq(longer, 1 / rate)
+    for k_x in k[k >= 0]:
+        k_y = k[np.hypot(k, k_x) <= k[-1]]
+        square = speed**2 * (k_x**2 + k_y**2) + restoring**2
+        k_y, square = k_y[square > 0], square[square > 0]
+        # an oscillator of each mode, driven by noise as strong as smoothing leaves it
+        response = (square[:, None] - omega**2) + 2j * damping * omega
+        drive = np.exp(-(length**2) * (k_x**2 + k_y**2) / 2)
+        weight = drive[:, None] / np.maximum(np.abs(response), 1e-300)
+        weight[:, 0] = 0.0
+        if k_x > 0:
+            weight *= np.sqrt(2)  # for -k as well
+        variance += float(np.sum(weight**2))
+        pairs = generator.standard_normal((*weight.shape, 2), np.dtype(dtype))
+        spectrum = pairs.view(np.result_type(pairs, np.complex64))[..., 0]
+        spectrum *= weight.astype(dtype)
+        series = scipy.fft.ifft(spectrum, axis=1, norm="forward")[:, :frames].T
+        up = np.exp(1j * k_y[:, None] * rows).astype(series.dtype)
+        across = np.exp(1j * k_x * columns).astype(series.dtype)
+        _add_modes(values, series @ up, across, on_lattice=places.axes is not None)
+    values *= amplitude / np.sqrt(variance)
+    truth = {"kind": "damped_wave_noise", "travels": False, "start": 0.0,
+             "end": float(duration), "speed": float(speed), "damping": float(damping),
+             "restoring": float(restoring), "length": float(length),
+             "amplitude": float(amplitude), "seed": seed}  # fmt: skip
+    return as_recording(places, values, rate=rate, truth=truth)
+
+
+def zero_lag_bursts(
+    sites: SitesLike,
+    *,
+    duration: float,
+    rate: float,
+    length: float,
+    band: tuple[float, float],
+    per_second: float,
+    width: float,
+    seed: int,
+    amplitude: float = 1.0,
+    dtype: Stored = "float64",
+) -> xr.Dataset:
+    """A recording (uV) of bursts at random times, each in step at all sites.
+
+    A burst is a smooth pattern of either sign (sd `length` mm, as `smooth_noise`)
+    times a Gaussian envelope (sd `width` s) times a cosine of a frequency out of
+    `band` (Hz) and any phase; there are `per_second` of them on average. Neither
+    stationary nor Gaussian, and no site leads another. `amplitude` (uV) is the sd of
+    the pattern at the height of a burst.
+    """
+    frames = frame_count(duration, rate)
+    check_band(band, rate)
+    for name, value, unit in (
+        ("length", length, "mm"), ("per_second", per_second, "1/s"),
+        ("width", width, "s"), ("amplitude", amplitude, "uV"),
+    ):  # fmt: skip
+        check_positive(name, value, unit)
+    places = places_of(sites)
+    generator = np.random.default_rng(seed)
+    reach = 4 * width  # beyond, e^-8 of an envelope is left
+    count = int(generator.poisson(per_second * (duration + 2 * reach)))
+    times = np.sort(generator.uniform(-reach, duration + reach, count))
+    frequencies = generator.uniform(*band, count)
+    phases = generator.uniform(0, 2 * np.pi, count)
+    patterns = generator.standard_normal((count, places.count))
+    mix_in_space(patterns, places, length)
+    values = np.zeros((frames, places.count), dtype)
+    for at, frequency, phase, pattern in zip(
+        times, frequencies, phases, patterns, strict=True
+    ):
+        first = max(0, int(np.floor((at - reach) * rate)))
+        last = min(frames, int(np.ceil((at + reach) * rate)))
+        since = np.arange(first, last) / rate - at
+        course = np.exp(-((since / width) ** 2) / 2)
+        course *= amplitude * np.cos(2 * np.pi * frequency * since + phase)
+        values[first:last] += np.outer(course, pattern).astype(dtype)
+    truth = {"kind": "zero_lag_bursts", "travels": False, "start": 0.0,
+             "end": float(duration), "length": float(length), "band": list(band),
+             "width": float(width), "times": times.tolist(),
+             "amplitude": float(amplitude), "seed": seed}  # fmt: skip
+    return as_recording(places, values, rate=rate, truth=truth)
+
+
+def _wavenumbers(places: Places, length: float) -> np.ndarray:
+    """Wavenumbers (rad/mm) along an axis of a sheet around the array, both signs.
+
+    The sheet is twice as wide as the array, so that what leaves it on one side does
+    not soon return on the other; smoothing leaves 1e-5 of the power of the last.
+    """
+    extent = max(np.ptp(places.x), np.ptp(places.y))
+    step = 2 * np.pi / (2 * extent + 8 * length)
+    count = int(np.ceil(np.sqrt(-np.log(1e-5)) / length / step))
+    return step * np.arange(-count, count + 1)
+
+
+def _add_modes(
+    values: np.ndarray, part: np.ndarray, across: np.ndarray, *, on_lattice: bool
+) -> None:
+    """Add the real part of part (time, row) times across (column) to (time, site)."""
+    if on_lattice:
+        field = values.reshape(len(values), part.shape[1], across.size)
+        field += part.real[:, :, None] * across.real
+        field -= part.imag[:, :, None] * across.imag
+    else:
+        values += part.real * across.real
+        values -= part.imag * across.imag
