@@ -8,10 +8,10 @@ import xarray as xr
 
 from cortexwave.errors import InputError
 from cortexwave.sheet.lattice import Lattice
-from cortexwave.synthetic.course import check_band, check_positive, frame_count
-from cortexwave.synthetic.noise import drawn, mix_in_space, passed
+from cortexwave.synthetic.course import check_positive, frame_count
+from cortexwave.synthetic.noise import drawn, generator_of, passed
 from cortexwave.synthetic.places import Places, SitesLike, places_of
-from cortexwave.synthetic.truth import Stored, as_recording
+from cortexwave.synthetic.truths import Stored, as_recording
 
 _ARRAY = Lattice((10, 10), spacing=0.4, boundary=("open", "open"))
 _FRAMES, _RATE = 4096, 250.0
@@ -48,7 +48,7 @@ def two_sources(
             f"lengths {lengths!r} and bands {bands!r}: one for each of two sources"
         )
     places = places_of(sites)
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     total = np.zeros((frames, places.count), dtype)
     for length, band, share in zip(lengths, bands, (1.0, weight), strict=True):
         source = drawn(
@@ -96,7 +96,7 @@ def damped_wave_noise(
     if not 0 <= restoring < np.inf:
         raise InputError(f"restoring is {restoring} rad/s; it is 0 or positive")
     places = places_of(sites)
-    generator = np.random.default_rng(seed)
+    generator = generator_of(seed)
     values = np.zeros((frames, places.count), dtype)
     variance = 0.0
     rows, columns = places.axes or (places.y, places.x)
@@ -126,60 +126,6 @@ def damped_wave_noise(
     truth = {"kind": "damped_wave_noise", "travels": False, "start": 0.0,
              "end": float(duration), "speed": float(speed), "damping": float(damping),
              "restoring": float(restoring), "length": float(length),
-             "amplitude": float(amplitude), "seed": seed}  # fmt: skip
-    return as_recording(places, values, rate=rate, truth=truth)
-
-
-def zero_lag_bursts(
-    sites: SitesLike,
-    *,
-    duration: float,
-    rate: float,
-    length: float,
-    band: tuple[float, float],
-    per_second: float,
-    width: float,
-    seed: int,
-    amplitude: float = 1.0,
-    dtype: Stored = "float64",
-) -> xr.Dataset:
-    """A recording (uV) of bursts at random times, each in step at all sites.
-
-    A burst is a smooth pattern of either sign (sd `length` mm, as `smooth_noise`)
-    times a Gaussian envelope (sd `width` s) times a cosine of a frequency out of
-    `band` (Hz) and any phase; there are `per_second` of them on average. Neither
-    stationary nor Gaussian, and no site leads another. `amplitude` (uV) is the sd of
-    the pattern at the height of a burst.
-    """
-    frames = frame_count(duration, rate)
-    check_band(band, rate)
-    for name, value, unit in (
-        ("length", length, "mm"), ("per_second", per_second, "1/s"),
-        ("width", width, "s"), ("amplitude", amplitude, "uV"),
-    ):  # fmt: skip
-        check_positive(name, value, unit)
-    places = places_of(sites)
-    generator = np.random.default_rng(seed)
-    reach = 4 * width  # beyond, e^-8 of an envelope is left
-    count = int(generator.poisson(per_second * (duration + 2 * reach)))
-    times = np.sort(generator.uniform(-reach, duration + reach, count))
-    frequencies = generator.uniform(*band, count)
-    phases = generator.uniform(0, 2 * np.pi, count)
-    patterns = generator.standard_normal((count, places.count))
-    mix_in_space(patterns, places, length)
-    values = np.zeros((frames, places.count), dtype)
-    for at, frequency, phase, pattern in zip(
-        times, frequencies, phases, patterns, strict=True
-    ):
-        first = max(0, int(np.floor((at - reach) * rate)))
-        last = min(frames, int(np.ceil((at + reach) * rate)))
-        since = np.arange(first, last) / rate - at
-        course = np.exp(-((since / width) ** 2) / 2)
-        course *= amplitude * np.cos(2 * np.pi * frequency * since + phase)
-        values[first:last] += np.outer(course, pattern).astype(dtype)
-    truth = {"kind": "zero_lag_bursts", "travels": False, "start": 0.0,
-             "end": float(duration), "length": float(length), "band": list(band),
-             "width": float(width), "times": times.tolist(),
              "amplitude": float(amplitude), "seed": seed}  # fmt: skip
     return as_recording(places, values, rate=rate, truth=truth)
 

@@ -11,9 +11,9 @@ import xarray as xr
 
 from cortexwave.errors import InputError
 from cortexwave.synthetic.course import check_band
-from cortexwave.synthetic.noise import drawn, power_law
+from cortexwave.synthetic.noise import drawn, generator_of, power_law
 from cortexwave.synthetic.places import places_of
-from cortexwave.synthetic.truth import VARIABLE, Truth, episodes, truth, written
+from cortexwave.synthetic.truths import VARIABLE, Truth, episodes, truth, written
 
 Kind = Literal["white", "pink", "smooth"]
 Dead = tuple[int, int] | str | int
@@ -81,14 +81,15 @@ def with_noise(
     if not np.isfinite(snr_db):
         raise InputError(f"snr_db is {snr_db} dB, not finite")
     signal = _signal(recording)
-    rate = float(recording.attrs["sampling_rate"])
+    time = recording["time"].values
+    rate = float((time.size - 1) / (time[-1] - time[0]))
     places = places_of(recording)
     values = signal.values.reshape(signal.sizes["time"], -1)
     power = float(np.nanmean(np.square(values), dtype=float))
     if not power > 0:
         raise InputError("with_noise: the recording is 0 everywhere, so it has no SNR")
     made = drawn(
-        np.random.default_rng(seed), places, frames=len(values), rate=rate,
+        generator_of(seed), places, frames=len(values), rate=rate,
         length=length or 0.0,
         gain=power_law(1.0 if kind == "pink" else 0.0, None, rate),
         dtype="float32" if values.dtype == np.float32 else "float64",

@@ -18,7 +18,7 @@ import xarray as xr
 from cortexwave.errors import InputError
 from cortexwave.synthetic.course import check_band, check_positive, frame_count
 from cortexwave.synthetic.places import Places, SitesLike, places_of
-from cortexwave.synthetic.truth import Stored, as_recording
+from cortexwave.synthetic.truths import Stored, as_recording
 
 Gain = Callable[[np.ndarray], np.ndarray]  # frequency (Hz) -> amplitude
 
@@ -49,7 +49,7 @@ def smooth_noise(
     check_positive("amplitude", amplitude, "uV")
     places = places_of(sites)
     values = drawn(
-        np.random.default_rng(seed), places, frames=frames, rate=rate, length=length,
+        generator_of(seed), places, frames=frames, rate=rate, length=length,
         gain=power_law(exponent, band, rate), dtype=dtype,
     )  # fmt: skip
     values *= amplitude
@@ -58,6 +58,13 @@ def smooth_noise(
              "exponent": float(exponent), "band": None if band is None else list(band),
              "amplitude": float(amplitude), "seed": seed}  # fmt: skip
     return as_recording(places, values, rate=rate, truth=truth)
+
+
+def generator_of(seed: int) -> np.random.Generator:
+    """The generator of a seed, which is a whole number from 0 on."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed is {seed!r}; it is a whole number from 0 on")
+    return np.random.default_rng(int(seed))
 
 
 def power_law(

@@ -1,7 +1,7 @@
 """A made field as a recording, with the truth about it in `attrs["truth"]`.
 
-The truth of one field is a JSON object: `kind`, `travels` (whether anything does),
-`start`, `end` (s), then what applies of `frequency` (Hz), `wavelength` (mm), `speed`
+The truth of one field is a JSON object: `kind`, `travels` (whether it is right to say
+that a wave does), `start`, `end` (s), then what applies of `frequency` (Hz), `wavelength` (mm), `speed`
 (mm/s), `direction` (deg), `centre` ([x, y] in mm), `spread` ("out", "in"),
 `handedness` (+1 counter-clockwise, -1 clockwise), `amplitude` (uV), `phase` (rad),
 `seed` and others. A sum is {"kind": "mixture", "episodes": [...]}. Beside these may
@@ -34,13 +34,13 @@ def as_recording(
         {VARIABLE: (("time", *places.dims), values.reshape(-1, *places.shape),
                     {"units": UNITS})},
         {"time": ("time", time, {"units": "s"}), **places.coords},
-        {"origin": "synthetic", "sampling_rate": float(rate), "truth": written(truth)},
+        {"origin": "synthetic", "truth": written(truth)},
     )  # fmt: skip
 
 
 def written(truth: Truth) -> str:
     """The truth as JSON text, which has no NaN or infinity."""
-    return json.dumps(truth, allow_nan=False)
+    return json.dumps(truth, allow_nan=False, default=lambda number: number.item())
 
 
 def truth(recording: xr.Dataset) -> Truth:
