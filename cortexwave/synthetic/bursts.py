@@ -88,9 +88,9 @@ def chain_bursts(
     places = places_of(sites)
     generator = generator_of(seed)
     times, frequencies, phases = course.drawn(generator, before=step * (modules - 1))
-    sheet = np.array([[places.x.min(), places.y.min()],
-                      [places.x.max(), places.y.max()]])  # fmt: skip
-    chains = generator.uniform(*sheet, (times.size, modules, 2))
+    low = np.array([places.x.min(), places.y.min()])
+    high = np.array([places.x.max(), places.y.max()])
+    chains = generator.uniform(low, high, (times.size, modules, 2))
     if path == "fixed":
         chains[:] = chains[:1]
     values = np.zeros((course.frames, places.count), dtype)
@@ -101,8 +101,10 @@ def chain_bursts(
             distance, _ = places.from_point(tuple(centre))
             spot = np.exp(-((distance / length) ** 2) / 2)
             course.add(values, at + n * step, frequency, phase, spot)
-    truth = {"kind": "chain_bursts", **course.truth(times), "length": float(length),
-             "modules": modules, "step": float(step), "path": path, "seed": seed}  # fmt: skip
+    truth = {
+        "kind": "chain_bursts", **course.truth(times), "length": float(length),
+        "modules": modules, "step": float(step), "path": path, "seed": seed,
+    }  # fmt: skip
     return as_recording(places, values, rate=rate, truth=truth)
 
 

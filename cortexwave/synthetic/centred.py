@@ -15,7 +15,7 @@ from cortexwave.errors import InputError
 from cortexwave.synthetic.course import Course, Window
 from cortexwave.synthetic.lags import check_wavelength, dispersed, oscillation, pair
 from cortexwave.synthetic.places import SitesLike, places_of
-from cortexwave.synthetic.truths import Stored
+from cortexwave.synthetic.truths import Stored, Truth
 
 Spread = Literal["out", "in"]
 
@@ -44,13 +44,14 @@ def radial_wave(
     """
     frequency, wavelength, speed = dispersed(frequency, wavelength, speed)
     places = places_of(sites)
-    check_wavelength(places, wavelength, aliased=aliased)
+    too_short = check_wavelength(places, wavelength, aliased=aliased)
     course = Course(duration, rate, frequency, phase, window)
     distance, _ = places.from_point(centre)
     lag = _outward(spread) * 2 * np.pi / wavelength * distance
-    truth = {"kind": "source" if spread == "out" else "sink", "travels": True,
+    truth: Truth = {"kind": "source" if spread == "out" else "sink", "travels": True,
              "wavelength": wavelength, "speed": speed, "centre": pair(centre),
              "spread": spread}  # fmt: skip
+    truth |= too_short
     return oscillation(places, course, lag, amplitude, truth, dtype)
 
 
@@ -113,14 +114,15 @@ def spiral_wave(
     """
     frequency, wavelength, speed = dispersed(frequency, wavelength, speed)
     places = places_of(sites)
-    check_wavelength(places, wavelength, aliased=aliased)
+    too_short = check_wavelength(places, wavelength, aliased=aliased)
     course = Course(duration, rate, frequency, phase, window)
     distance, angle = places.from_point(centre)
     outward = _outward(spread) * 2 * np.pi / wavelength * distance
-    truth = {"kind": "spiral", "travels": True, "wavelength": wavelength,
+    truth: Truth = {"kind": "spiral", "travels": True, "wavelength": wavelength,
              "speed": speed, "centre": pair(centre), "handedness": handedness,
              "spread": spread, "arms": arms, "core": float(core),
              "angular_speed": 2 * np.pi * frequency / arms}  # fmt: skip
+    truth |= too_short
     lag = _turns(handedness, arms) * angle + outward
     strength = amplitude * _around_core(distance, core)
     return oscillation(places, course, lag, strength, truth, dtype)

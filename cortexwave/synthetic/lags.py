@@ -59,13 +59,17 @@ def dispersed(
     return float(frequency), float(wavelength), float(speed)
 
 
-def check_wavelength(places: Places, wavelength: float, *, aliased: bool) -> None:
-    if not aliased and wavelength < 2 * places.pitch:
+def check_wavelength(places: Places, wavelength: float, *, aliased: bool) -> Truth:
+    """Raise `InputError` where sites are too far apart; what truth says of it."""
+    if wavelength >= 2 * places.pitch:
+        return {}
+    if not aliased:
         raise InputError(
             f"wavelength is {wavelength:g} mm, below 2 pitches of {places.pitch:g} mm: "
             "sites so far apart see another wave, which may travel the other way; "
             "aliased=True makes it all the same"
         )
+    return {"aliased": True}
 
 
 def along(

@@ -19,7 +19,7 @@ from cortexwave.synthetic.lags import (
     wrapped,
 )
 from cortexwave.synthetic.places import SitesLike, places_of
-from cortexwave.synthetic.truths import Stored
+from cortexwave.synthetic.truths import Stored, Truth
 
 
 def plane_wave(
@@ -46,11 +46,12 @@ def plane_wave(
     """
     frequency, wavelength, speed = dispersed(frequency, wavelength, speed)
     places = places_of(sites)
-    check_wavelength(places, wavelength, aliased=aliased)
+    too_short = check_wavelength(places, wavelength, aliased=aliased)
     course = Course(duration, rate, frequency, phase, window)
     lag = 2 * np.pi / wavelength * along(places, direction)
-    truth = {"kind": "plane", "travels": True, "wavelength": wavelength,
+    truth: Truth = {"kind": "plane", "travels": True, "wavelength": wavelength,
              "speed": speed, "direction": wrapped(direction)}  # fmt: skip
+    truth |= too_short
     return oscillation(places, course, lag, amplitude, truth, dtype)
 
 
@@ -76,12 +77,13 @@ def standing_wave(
     """
     check_positive("wavelength", wavelength, "mm")
     places = places_of(sites)
-    check_wavelength(places, wavelength, aliased=aliased)
+    too_short = check_wavelength(places, wavelength, aliased=aliased)
     course = Course(duration, rate, frequency, phase, window)
     k = 2 * np.pi / wavelength
     crossed = along(places, direction, antinode)
-    truth = {"kind": "standing", "travels": False, "wavelength": float(wavelength),
+    truth: Truth = {"kind": "standing", "travels": False, "wavelength": float(wavelength),
              "direction": wrapped(direction), "antinode": pair(antinode)}  # fmt: skip
+    truth |= too_short
     return oscillation(
         places, course, np.zeros(places.count), amplitude * np.cos(k * crossed),
         {**truth, "amplitude": float(amplitude)}, dtype,

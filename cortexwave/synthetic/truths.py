@@ -1,11 +1,11 @@
 """A made field as a recording, with the truth about it in `attrs["truth"]`.
 
 The truth of one field is a JSON object: `kind`, `travels` (whether it is right to say
-that a wave does), `start`, `end` (s), then what applies of `frequency` (Hz), `wavelength` (mm), `speed`
-(mm/s), `direction` (deg), `centre` ([x, y] in mm), `spread` ("out", "in"),
-`handedness` (+1 counter-clockwise, -1 clockwise), `amplitude` (uV), `phase` (rad),
-`seed` and others. A sum is {"kind": "mixture", "episodes": [...]}. Beside these may
-stand `noise` (a list) and `dead` (a list of sites).
+that a wave does), `start`, `end` (s), then what applies of `frequency` (Hz),
+`wavelength` (mm), `speed` (mm/s), `direction` (deg), `centre` ([x, y] in mm), `spread`
+("out", "in"), `handedness` (+1 counter-clockwise, -1 clockwise), `amplitude` (uV),
+`phase` (rad), `seed` and others. A sum is {"kind": "mixture", "episodes": [...]}.
+Beside these may stand `noise` (a list) and `dead` (a list of sites).
 """
 
 from __future__ import annotations
