@@ -150,8 +150,8 @@ def _adjusted_rho(phase: np.ndarray, plane: np.ndarray) -> np.ndarray:
     count = np.isfinite(phase).sum(axis=1)
     sines = []
     for angle in (phase, np.where(np.isfinite(phase), plane, np.nan)):
-        mean = np.angle(np.nanmean(np.exp(1j * angle), axis=1))
-        sines.append(np.nan_to_num(np.sin(angle - mean[:, None])))
+        mean = np.angle(np.nanmean(np.exp(1j * angle), axis=1, keepdims=True))
+        sines.append(np.nan_to_num(np.sin(angle - mean)))
     a, b = sines
     with np.errstate(invalid="ignore", divide="ignore"):
         square = np.sum(a * b, axis=1) ** 2 / (

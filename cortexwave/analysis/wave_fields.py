@@ -7,14 +7,22 @@ against the phase gradient (and along it where the frequency is negative).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.signal
 import xarray as xr
 
 from cortexwave import schema
+from cortexwave.analysis.filters import butterworth, check_band, edge_seconds
 from cortexwave.analysis.gradient import gradient_of_phase
+from cortexwave.analysis.phase import (
+    analytic_signal,
+    generalized_phase,
+    instantaneous_frequency,
+    morlet,
+    morlet_edge_seconds,
+)
 from cortexwave.analysis.sites import (
     Sites,
     channel_names,
@@ -30,6 +38,7 @@ from cortexwave.errors import InputError
 PhaseMethod = Literal["generalized", "hilbert", "morlet"]
 
 _LEAST = 3  # sites along each axis
+_FEWEST_CYCLES = 2
 _UNITS = {"phase": "rad", "frequency": "Hz"} | {
     f"gradient_{axis}": "rad/mm" for axis in "yx"
 }
@@ -60,66 +69,143 @@ def wave_field(
     values = picked(recording, variable)
     rate = sampling_rate(values)
     sites = sites_of(values)
-    shape = (values.sizes.get("trial", 1), values.sizes.get("feature", 1),
-             values.sizes["time"], sites.count)  # fmt: skip
-    names = ("phase", "amplitude", "frequency", "gradient_y", "gradient_x")
-    found = {name: np.full(shape, np.nan) for name in names}
-    for trial in range(shape[0]):
-        for feature in range(shape[1]):
-            # read part by part: an opened recording need not fit in memory twice
-            part = {dim: [k] for dim, k in (("trial", trial), ("feature", feature))
-                    if dim in values.dims}  # fmt: skip
-            courses = courses_of(values.isel(part))[0, 0]
-            live = _live(values, courses, sites, part)
-            analytic = _analytic(courses[live], rate, band, method, order)
-            phase = np.angle(analytic)
-            for name, each in (
-                ("phase", np.where(phase >= np.pi, -np.pi, phase)),
-                ("amplitude", np.abs(analytic)),
-                ("frequency", _frequency(analytic, rate)),
-            ):
-                found[name][trial, feature][:, live] = each.T
-            slopes = gradient_of_phase(
-                found["phase"][trial, feature], sites, neighbourhood=neighbourhood
+    chosen = _Method(method, rate, (float(band[0]), float(band[1])), order)
+    time = np.asarray(values["time"].values, dtype=float)
+    valid = _valid(time, chosen)
+    if "valid" in values.coords:  # what another filter has spoilt before
+        valid &= np.asarray(values["valid"].values, dtype=bool)
+        values = values.drop_vars("valid")
+    found = _measured(values, sites, chosen, neighbourhood)
+    field = xr.Dataset(
+        {
+            name: like(values, each).assign_attrs(
+                units=_UNITS.get(name, values.attrs["units"])
             )
-            found["gradient_y"][trial, feature] = slopes[0]
-            found["gradient_x"][trial, feature] = slopes[1]
-    edge = 3 / (band[1] - band[0])
-    time = values["time"].values
-    valid = (time - time[0] >= edge) & (time[-1] - time >= edge)
-    variables = {
-        name: like(values, each).assign_attrs(
-            units=_UNITS.get(name, values.attrs["units"])
-        )
-        for name, each in found.items()
-    }
-    field = xr.Dataset(variables, attrs=recording.attrs)
+            for name, each in found.items()
+        },
+        attrs=recording.attrs,
+    )
     field["valid"] = ("time", valid, {"units": "1"})
     field.attrs |= {
         "variable": str(values.name), "band": [float(f) for f in band],
-        "phase_method": method, "sampling_rate": rate, "edge": edge,
-        "filter": f"zero-phase Butterworth of order {order}",
-        "reference": str(recording.attrs.get("reference", "")),
+        "phase_method": method, "sampling_rate": rate, "edge": chosen.edge,
+        "filter": chosen.words, "reference": recording.attrs.get("reference", ""),
     }  # fmt: skip
     schema.validate_wave_field(field)
     return field
 
 
-def _analytic(
-    courses: np.ndarray,
-    rate: float,
-    band: tuple[float, float],
-    method: PhaseMethod,
-    order: int,
-) -> np.ndarray:
-    """(site, time), complex."""
-    sections = scipy.signal.butter(order, band, "bandpass", fs=rate, output="sos")
-    return scipy.signal.hilbert(scipy.signal.sosfiltfilt(sections, courses))
+@dataclass(frozen=True)
+class _Method:
+    """How phase is had from courses; says at once what cannot be."""
+
+    name: PhaseMethod
+    rate: float
+    band: tuple[float, float]
+    order: int
+
+    def __post_init__(self) -> None:
+        check_band(self.band, self.rate)
+        if self.name == "morlet" and self.cycles < _FEWEST_CYCLES:
+            raise InputError(
+                f"band {self.band[0]:g} to {self.band[1]:g} Hz is too wide for a "
+                f"Morlet wavelet: it would have {self.cycles:.2g} cycles, and below "
+                f"{_FEWEST_CYCLES} it has no one sense of turning; narrow the band, or "
+                "use method 'generalized'"
+            )
+
+    @property
+    def centre(self) -> float:
+        """Hz."""
+        return (self.band[0] + self.band[1]) / 2
+
+    @property
+    def cycles(self) -> float:
+        """Of the wavelet whose gain falls to 1/2 at the edges of the band."""
+        half = (self.band[1] - self.band[0]) / 2
+        return float(self.centre * np.sqrt(2 * np.log(2)) / half)
+
+    @property
+    def edge(self) -> float:
+        """How far the ends are spoilt, in s."""
+        if self.name == "morlet":
+            return morlet_edge_seconds(frequency=self.centre, cycles=self.cycles)
+        return edge_seconds(rate=self.rate, band=self.band, order=self.order)
+
+    @property
+    def words(self) -> str:
+        ends = f"; {self.edge:.3g} s at each end not valid"
+        if self.name == "morlet":
+            return (
+                f"Morlet wavelet at {self.centre:g} Hz, {self.cycles:.3g} cycles{ends}"
+            )
+        return (
+            f"Butterworth {self.band[0]:g} to {self.band[1]:g} Hz of order {self.order}"
+            f", forwards and backwards, ends continued by point reflection over "
+            f"{6 * self.order} samples{ends}"
+        )
+
+    def analytic(self, courses: np.ndarray) -> np.ndarray:
+        """(site, time) to complex (site, time)."""
+        if self.name == "morlet":
+            return morlet(
+                courses, rate=self.rate, frequency=self.centre, cycles=self.cycles
+            )
+        return analytic_signal(
+            butterworth(courses, rate=self.rate, band=self.band, order=self.order)
+        )
+
+    def phase(self, analytic: np.ndarray) -> np.ndarray:
+        """Of complex (site, time), in [-pi, pi)."""
+        if self.name == "generalized":
+            return generalized_phase(analytic, rate=self.rate)[0]
+        phase = np.angle(analytic)
+        return np.where(phase >= np.pi, -np.pi, phase)
 
 
-def _frequency(analytic: np.ndarray, rate: float) -> np.ndarray:
-    change = np.angle(analytic[:, 1:] * analytic[:, :-1].conj())
-    return np.pad(change * rate / (2 * np.pi), ((0, 0), (0, 1)), constant_values=np.nan)
+def _valid(time: np.ndarray, method: _Method) -> np.ndarray:
+    """Frames (time,) farther from both ends than those spoil them; one at least."""
+    edge, span = method.edge, time[-1] - time[0]
+    near = 1e-6 / method.rate
+    valid = (time - time[0] >= edge - near) & (time[-1] - time >= edge - near)
+    if not valid.any():
+        low, high = method.band
+        raise InputError(
+            f"the recording lasts {span:.3g} s; at {low:g} to {high:g} Hz the filter "
+            f"spoils {edge:.3g} s at each end, so it takes more than {2 * edge:.3g} s"
+        )
+    return valid
+
+
+def _measured(
+    values: xr.DataArray, sites: Sites, method: _Method, neighbourhood: float | None
+) -> dict[str, np.ndarray]:
+    """Each quantity (trial, feature, time, site); read part by part.
+
+    An opened recording need not fit in the memory beside what is made of it.
+    """
+    shape = (values.sizes.get("trial", 1), values.sizes.get("feature", 1),
+             values.sizes["time"], sites.count)  # fmt: skip
+    names = ("phase", "amplitude", "frequency", "gradient_y", "gradient_x")
+    found = {name: np.full(shape, np.nan) for name in names}
+    for trial, feature in np.ndindex(shape[:2]):
+        part = {dim: [k] for dim, k in (("trial", trial), ("feature", feature))
+                if dim in values.dims}  # fmt: skip
+        courses = courses_of(values.isel(part))[0, 0]
+        live = _live(values, courses, sites, part)
+        analytic = method.analytic(courses[live])
+        for name, each in (
+            ("phase", method.phase(analytic)),
+            ("amplitude", np.abs(analytic)),
+            ("frequency", instantaneous_frequency(analytic, method.rate)),
+        ):
+            found[name][trial, feature][:, live] = each.T
+        found["gradient_y"][trial, feature], found["gradient_x"][trial, feature] = (
+            gradient_of_phase(
+                found["phase"][trial, feature], sites, neighbourhood=neighbourhood
+            )
+        )
+    return found
 
 
 def _live(
