@@ -6,19 +6,31 @@ polynomials of a filter lose it to rounding.
 
 What a filter computes near an end rests on values nobody measured. `edge_seconds` says
 how far: beyond it lies less than a share of 1e-4 of the energy of the filter's impulse
-response. `band_pass` marks the frames within it: the coordinate `valid` is False there.
+response. Recordings come back with the coordinate `valid` (time), False within it; the
+attribute `filter_chain` tells all filters in order, separated by semicolons.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy.signal
+import xarray as xr
 from numpy.typing import DTypeLike
 
+from cortexwave.analysis.sites import (
+    channel_names,
+    courses_of,
+    like,
+    picked,
+    sampling_rate,
+)
 from cortexwave.errors import InputError
 
 EDGE_SHARE = 1e-4  # 1 % in amplitude
+MARGIN_SHARE = 1e-12
 _BLOCK = 2**18  # samples filtered at a time
 
 
@@ -73,17 +85,134 @@ def edge_seconds(
     """
     sections = _sections(rate, band, order)
     response = _response(sections)
-    if not causal:  # forwards and backwards: its autocorrelation, of which half
-        twice = scipy.signal.fftconvolve(response, response[::-1])
-        response = twice[response.size - 1 :]
-        response[0] /= np.sqrt(2)  # frame 0 belongs to both sides
+    if not causal:
+        response = _both_ways(response)
     return _reach(response**2, share) / rate
 
 
-def known_courses(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def margin_seconds(*, rate: float, band: tuple[float, float], order: int = 4) -> float:
+    """Seconds to read on either side of a block so that it is as if it were uncut.
+
+    The zero-phase filter, and the Hilbert transform with a `taper` over the margin,
+    then differ from those of the whole recording (with the same tapers at its ends) by
+    less than 1e-4 of the standard deviation of the filtered field. Of the whole
+    recording without tapers the transform itself is spoilt by its ends, about
+    1/(pi w d) at a distance d for w rad/s: 1e-3 some 10 s inside for 5 to 40 Hz.
+    """
+    return edge_seconds(rate=rate, band=band, order=order, share=MARGIN_SHARE)
+
+
+def blocks(frames: int, *, size: int, margin: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of `size` frames for filtering piece by piece: what to read and to keep.
+
+    Pairs of slices: the frames to read, `margin` more on either side where there are
+    any, and within what was read the frames to keep. Kept pieces laid end to end are
+    all frames, once.
+    """
+    if frames < 1 or size < 1 or margin < 0:
+        raise InputError(
+            f"blocks of {size} frames with a margin of {margin}, of {frames} frames: "
+            "frames and size are at least 1, the margin at least 0"
+        )
+    for start in range(0, frames, size):
+        stop = min(start + size, frames)
+        first = max(0, start - margin)
+        read = slice(first, min(stop + margin, frames))
+        yield read, slice(start - first, stop - first)
+
+
+def band_pass(
+    recording: xr.Dataset,
+    *,
+    band: tuple[float, float],
+    variable: str | None = None,
+    order: int = 4,
+    causal: bool = False,
+) -> xr.Dataset:
+    """The recording with one field within `band` (Hz), by `butterworth`.
+
+    Zero-phase for maps; causal where what is not yet must not be seen, as for memory.
+    `valid` is False within `edge_seconds` of both ends (of the start, if causal); a
+    warning says so where no frame is left. Sites that never change become 0.
+    """
+    values = picked(recording, variable)
+    rate = sampling_rate(values)
+    edge = edge_seconds(rate=rate, band=band, order=order, causal=causal)
+    courses = site_courses(values)
+    made = butterworth(courses, rate=rate, band=band, order=order, causal=causal)
+    made[courses.max(axis=-1) == courses.min(axis=-1)] = 0  # not what rounding leaves
+    how = "causal" if causal else f"zero-phase, ends reflected over {6 * order} frames"
+    said = (
+        f"Butterworth band-pass {band[0]:g} to {band[1]:g} Hz of order {order}, {how}, "
+        f"{edge:.3g} s spoilt"
+    )
+    return _filtered(recording, values, made, said, edge=edge, causal=causal)
+
+
+def notch(
+    recording: xr.Dataset,
+    *,
+    frequency: float,
+    width: float,
+    harmonics: int = 1,
+    variable: str | None = None,
+) -> xr.Dataset:
+    """The recording with one field freed of `frequency` Hz and its harmonics.
+
+    By `notched`: `harmonics` counts the frequency itself, and each notch is `width` Hz
+    wide. A line that is steadier than the notch is wide loses less of what stands
+    beside it by `line_noise.remove_line_noise`.
+    """
+    values = picked(recording, variable)
+    rate = sampling_rate(values)
+    sections = _notches(rate, frequency, width, harmonics)
+    edge = _notch_reach(sections) / rate
+    made = _applied(sections, site_courses(values), _notch_reach(sections), float)
+    said = (
+        f"notch at {frequency:g} Hz and {harmonics - 1} harmonics, {width:g} Hz wide, "
+        f"zero-phase, {edge:.3g} s spoilt"
+    )
+    return _filtered(recording, values, made, said, edge=edge, causal=False)
+
+
+def notched(
+    values: np.ndarray,
+    *,
+    rate: float,
+    frequency: float,
+    width: float,
+    harmonics: int = 1,
+    dtype: DTypeLike = np.float64,
+) -> np.ndarray:
+    """Courses (..., time) without `frequency` Hz and its harmonics, zero-phase.
+
+    Second-order notches at frequency, 2 frequency, ... up to `harmonics` of them, each
+    `width` Hz between its half-power points; run forwards and backwards, so that
+    power there is a quarter. Both ends are continued by point reflection as far as the
+    notch rings: the time beyond which less than 1e-4 of the energy of what it takes
+    away lies.
+    """
+    sections = _notches(rate, frequency, width, harmonics)
+    return _applied(sections, values, _notch_reach(sections), dtype)
+
+
+def site_courses(values: xr.DataArray) -> np.ndarray:
+    """A field as (trial, feature, site, time), each site whole or all NaN.
+
+    `InputError` names the sites that miss some values, and how many.
+    """
+    courses = courses_of(values)
+    known_courses(courses, name=lambda at: _site_name(values, at))
+    return courses
+
+
+def known_courses(
+    values: np.ndarray, name: Callable[[tuple[int, ...]], str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Courses as rows (course, time) of floats, and which (course,) are not all NaN.
 
-    `InputError` for complex or whole numbers and for a course with gaps.
+    `InputError` for complex or whole numbers and for a course with gaps, which `name`
+    names by its index.
     """
     given = np.asarray(values)
     if given.dtype.kind != "f":
@@ -101,21 +230,65 @@ def known_courses(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     gaps = ~whole[doubtful] & ~np.isnan(rows[doubtful]).all(axis=-1)
     if gaps.any():
         worst, lost = doubtful[gaps], (~finite[gaps]).sum(axis=-1)
-        listed = ", ".join(
-            f"course {_index(int(k), given.shape)} {n}"
-            for k, n in zip(worst[:8], lost, strict=False)
-        )
+        listed = []
+        for row, count in zip(worst[:8], lost, strict=False):
+            at = tuple(int(k) for k in np.unravel_index(row, given.shape[:-1]))
+            listed.append(f"{name(at) if name else f'course {at}'} {count}")
         raise InputError(
-            f"{worst.size} course(s) have gaps (values missing of "
-            f"{given.shape[-1]}: {listed}); a filter cannot step over them: cut the "
-            "recording there, or set the whole site to NaN"
+            f"{worst.size} of {len(rows)} courses have gaps (values missing or not "
+            f"finite, of {given.shape[-1]}: {', '.join(listed)}); nothing steps over "
+            "them: cut the recording there, or set the whole site to NaN"
         )
     return rows, whole
 
 
-def _index(row: int, shape: tuple[int, ...]) -> str:
-    at = [int(k) for k in np.unravel_index(row, shape[:-1])] if shape[:-1] else [0]
-    return str(at[0] if len(at) == 1 else tuple(at))
+def _site_name(values: xr.DataArray, at: tuple[int, ...]) -> str:
+    trial, feature, site = at
+    if "channel" in values.dims:
+        said = f"channel {channel_names(values)[site]}"
+    else:
+        shape = [values.sizes.get(axis, 1) for axis in "yx"]
+        y, x = np.unravel_index(site, shape)
+        said = f"site (y {y}, x {x})"
+    for dim, k in (("trial", trial), ("feature", feature)):
+        said += f" of {dim} {k}" if dim in values.dims else ""
+    return said
+
+
+def _filtered(
+    recording: xr.Dataset,
+    values: xr.DataArray,
+    courses: np.ndarray,
+    said: str,
+    *,
+    edge: float,
+    causal: bool,
+) -> xr.Dataset:
+    """The recording with the field's courses replaced and their ends marked."""
+    field = like(values, np.moveaxis(courses, -1, -2)).assign_attrs(values.attrs)
+    time = np.asarray(values["time"].values, dtype=float)
+    valid = time - time[0] >= edge
+    if not causal:
+        valid &= time[-1] - time >= edge
+    if not valid.any():
+        warnings.warn(
+            f"field '{values.name}' lasts {time[-1] - time[0]:.3g} s and its ends are "
+            f"spoilt for {edge:.3g} s each: no frame is valid; it would take more than "
+            f"{edge * (1 if causal else 2):.3g} s",
+            UserWarning,
+            stacklevel=3,
+        )
+    if "valid" in recording.coords:
+        valid &= np.asarray(recording["valid"].values, dtype=bool)
+    return noted(recording.assign({str(values.name): field}), said).assign_coords(
+        valid=("time", valid, {"units": "1"})
+    )
+
+
+def noted(recording: xr.Dataset, said: str) -> xr.Dataset:
+    """The recording whose `filter_chain` goes on with what was done to it."""
+    chain = str(recording.attrs.get("filter_chain", ""))
+    return recording.assign_attrs(filter_chain=f"{chain}; {said}" if chain else said)
 
 
 def _sections(rate: float, band: tuple[float, float], order: int) -> np.ndarray:
@@ -144,12 +317,49 @@ def check_band(band: tuple[float, float], rate: float) -> None:
         )
 
 
+def _notches(rate: float, frequency: float, width: float, harmonics: int) -> np.ndarray:
+    if harmonics != int(harmonics) or harmonics < 1:
+        raise InputError(f"harmonics is {harmonics!r}; it is a whole number from 1, "
+                         "which is the frequency alone")  # fmt: skip
+    if not 0 < harmonics * frequency < rate / 2:
+        raise InputError(
+            f"harmonic {harmonics} of {frequency:g} Hz is {harmonics * frequency:g} "
+            f"Hz; it must lie between 0 and half the sampling rate, {rate / 2:g} Hz"
+        )
+    if not 0 < width < frequency:
+        raise InputError(
+            f"a notch {width:g} Hz wide at {frequency:g} Hz; its width can be above 0 "
+            f"and below {frequency:g} Hz"
+        )
+    centres = frequency * np.arange(1, int(harmonics) + 1)
+    return np.array([
+        np.concatenate(scipy.signal.iirnotch(centre, centre / width, fs=rate))
+        for centre in centres
+    ])  # fmt: skip
+
+
+def _notch_reach(sections: np.ndarray) -> int:
+    response = _both_ways(_response(sections))
+    response[0] = 0  # what passes; the rest is what is taken away
+    return _reach(response**2, EDGE_SHARE)
+
+
+def _both_ways(response: np.ndarray) -> np.ndarray:
+    """Response from frame 0 on of a filter run forwards and backwards."""
+    twice = scipy.signal.fftconvolve(response, response[::-1])
+    half = twice[response.size - 1 :]
+    half[0] /= np.sqrt(2)  # frame 0 belongs to both sides
+    return half
+
+
 def _applied(
     sections: np.ndarray, values: np.ndarray, padding: int | None, dtype: DTypeLike
 ) -> np.ndarray:
     """Courses (..., time) through the sections; both ways where padding is given."""
     rows, live = known_courses(values)
     made = np.empty(rows.shape, dtype)
+    if padding is not None and rows.shape[-1] <= padding:
+        padding = rows.shape[-1] - 1
     some = max(1, _BLOCK // max(1, rows.shape[-1]))
     steady = scipy.signal.sosfilt_zi(sections)[:, None, :]
     for k in range(0, len(rows), some):

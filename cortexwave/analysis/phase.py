@@ -20,33 +20,39 @@ _MORLET_REACH = 5.0  # standard deviations of its envelope: 4e-6 of the height i
 
 
 def analytic_signal(
-    values: np.ndarray, *, taper: int = 0, dtype: DTypeLike = np.complex128
+    values: np.ndarray,
+    *,
+    taper: tuple[int, int] = (0, 0),
+    dtype: DTypeLike = np.complex128,
 ) -> np.ndarray:
     """Complex x + i H(x) of courses (..., time): its modulus is the envelope.
 
     By one transform of the whole course, without padding (Marple 1999), so as if
     the course repeated itself: what the jump from end to start stirs up falls only
     with the distance d from the end, about as 1/(pi w d) of an oscillation of w rad/s
-    there. `taper` samples at each end, raised from 0 to 1 as the running sum of a Hann
-    window, hush the jump; what is returned there is tapered too and is to be dropped.
+    there. To hush it where an end is a cut and no end of the recording, `taper` frames
+    at the start and at the end are raised from 0 to 1 as the running sum of a Hann
+    window; what is returned there is tapered too and is to be dropped.
     """
     rows = np.asarray(values)
-    if np.iscomplexobj(rows):
-        raise InputError("an analytic signal is made of real values; these are complex")
-    frames = rows.shape[-1]
-    if not 0 <= taper <= frames // 2:
+    if rows.dtype.kind != "f":
         raise InputError(
-            f"taper is {taper} samples; a course of {frames} frames has room for 0 to "
-            f"{frames // 2}"
+            "an analytic signal is made of real numbers as floats; these values are "
+            f"{rows.dtype}"
+        )
+    frames = rows.shape[-1]
+    start, end = taper
+    if not (start >= 0 and end >= 0 and start + end <= frames):
+        raise InputError(
+            f"taper is {start} and {end} frames; both are at least 0, together at most "
+            f"the {frames} frames there are"
         )
     flat = rows.reshape(-1, frames)
     made = np.empty(flat.shape, dtype)
-    ramp = _ramp(taper)
     for some in _row_blocks(*flat.shape):
         block = flat[some].astype(made.real.dtype)
-        if taper:
-            block[:, :taper] *= ramp
-            block[:, frames - taper :] *= ramp[::-1]
+        block[:, :start] *= _ramp(start)
+        block[:, frames - end :] *= _ramp(end)[::-1]
         # H(x) alone, through transforms of real values, is half the work of x + i H(x)
         spectrum = scipy.fft.rfft(block, axis=-1)
         spectrum *= -1j
