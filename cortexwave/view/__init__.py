@@ -26,6 +26,7 @@ _HOMES = {
     "draw_speed_distribution": "wave_events",
     "draw_wavelength_distribution": "wave_events",
     "save_figure": "figures",
+    "write_wave_movie": "wave_movie",
     "write_movie": "movie",
     "write_page": "page",
 }
