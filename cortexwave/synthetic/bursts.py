@@ -12,7 +12,7 @@ from cortexwave.errors import InputError
 from cortexwave.synthetic.course import check_band, check_positive, frame_count
 from cortexwave.synthetic.noise import generator_of, mix_in_space
 from cortexwave.synthetic.places import SitesLike, places_of
-from cortexwave.synthetic.truths import Stored, Truth, as_recording
+from cortexwave.synthetic.truths import Stored, Truth, as_recording, stored
 
 _REACH = 4.0  # sd of an envelope; e^-8 of it is left beyond
 
@@ -44,7 +44,7 @@ def zero_lag_bursts(
     times, frequencies, phases = course.drawn(generator, before=0.0)
     patterns = generator.standard_normal((times.size, places.count))
     mix_in_space(patterns, places, length)
-    values = np.zeros((course.frames, places.count), dtype)
+    values = np.zeros((course.frames, places.count), stored(dtype))
     for at, frequency, phase, pattern in zip(
         times, frequencies, phases, patterns, strict=True
     ):
@@ -93,7 +93,7 @@ def chain_bursts(
     chains = generator.uniform(low, high, (times.size, modules, 2))
     if path == "fixed":
         chains[:] = chains[:1]
-    values = np.zeros((course.frames, places.count), dtype)
+    values = np.zeros((course.frames, places.count), stored(dtype))
     for at, frequency, phase, chain in zip(
         times, frequencies, phases, chains, strict=True
     ):

@@ -10,8 +10,8 @@ from cortexwave.errors import InputError
 from cortexwave.sheet.lattice import Lattice
 from cortexwave.synthetic.course import check_positive, frame_count
 from cortexwave.synthetic.noise import drawn, generator_of, passed
-from cortexwave.synthetic.places import Places, SitesLike, places_of
-from cortexwave.synthetic.truths import Stored, as_recording
+from cortexwave.synthetic.places import SitesLike, places_of
+from cortexwave.synthetic.truths import Stored, Truth, as_recording, stored
 
 _ARRAY = Lattice((10, 10), spacing=0.4, boundary=("open", "open"))
 _FRAMES, _RATE = 4096, 250.0
@@ -49,7 +49,7 @@ def two_sources(
         )
     places = places_of(sites)
     generator = generator_of(seed)
-    total = np.zeros((frames, places.count), dtype)
+    total = np.zeros((frames, places.count), stored(dtype))
     for length, band, share in zip(lengths, bands, (1.0, weight), strict=True):
         source = drawn(
             generator, places, frames=frames, rate=rate, length=length,
@@ -57,7 +57,7 @@ def two_sources(
         )  # fmt: skip
         source *= share / source.std()
         total += source
-    truth = {"kind": "two_sources", "travels": False, "start": 0.0,
+    truth: Truth = {"kind": "two_sources", "travels": False, "start": 0.0,
              "end": float(duration), "lengths": list(lengths),
              "bands": [list(band) for band in bands], "weight": float(weight),
              "seed": seed}  # fmt: skip
@@ -73,6 +73,7 @@ def damped_wave_noise(
     damping: float,
     restoring: float,
     length: float,
+    sheet: float,
     seed: int,
     amplitude: float = 1.0,
     dtype: Stored = "float64",
@@ -82,25 +83,33 @@ def damped_wave_noise(
     u_tt + 2 damping u_t + restoring^2 u = speed^2 lap u + noise, in its stationary
     state: `speed` in mm/s, `damping` in 1/s, `restoring` in rad/s; the noise is white
     in time and smoothed over `length` mm (sd) in space. Waves do travel in it, but
-    as many to each side: a stationary isotropic Gaussian field has a real
-    cross-spectrum, so no test of net lags may reject it. Computed mode by mode on a
-    periodic sheet of at least twice the extent of the array, and up to half the rate.
-    `amplitude` is the expected standard deviation.
+    as many to each side: a stationary Gaussian field that looks the same in a mirror
+    has a real cross-spectrum, so no test of net lags may reject it. `sheet` (mm) is
+    the side of the periodic square in which the array lies; below about 2 pi speed /
+    damping its resonances stand out. The cost grows as (sheet / length)^2.
+    `amplitude` is the expected standard deviation, of frequencies up to half the rate.
     """
     frames = frame_count(duration, rate)
     for name, value, unit in (
         ("speed", speed, "mm/s"), ("damping", damping, "1/s"),
-        ("length", length, "mm"), ("amplitude", amplitude, "uV"),
+        ("length", length, "mm"), ("sheet", sheet, "mm"),
+        ("amplitude", amplitude, "uV"),
     ):  # fmt: skip
         check_positive(name, value, unit)
     if not 0 <= restoring < np.inf:
         raise InputError(f"restoring is {restoring} rad/s; it is 0 or positive")
     places = places_of(sites)
+    extent = max(np.ptp(places.x), np.ptp(places.y)) + places.pitch
+    if sheet < extent:
+        raise InputError(
+            f"sheet is {sheet:g} mm; the array needs {extent:g} mm, its extent and one "
+            "pitch, or more"
+        )
     generator = generator_of(seed)
-    values = np.zeros((frames, places.count), dtype)
+    values = np.zeros((frames, places.count), stored(dtype))
     variance = 0.0
     rows, columns = places.axes or (places.y, places.x)
-    k = _wavenumbers(places, length)
+    k = _wavenumbers(sheet, length)
     longer = scipy.fft.next_fast_len(2 * frames)
     omega = 2 * np.pi * scipy.fft.fftfreq(longer, 1 / rate)
     for k_x in k[k >= 0]:
@@ -123,21 +132,20 @@ def damped_wave_noise(
         across = np.exp(1j * k_x * columns).astype(series.dtype)
         _add_modes(values, series @ up, across, on_lattice=places.axes is not None)
     values *= amplitude / np.sqrt(variance)
-    truth = {"kind": "damped_wave_noise", "travels": False, "start": 0.0,
+    truth: Truth = {"kind": "damped_wave_noise", "travels": False, "start": 0.0,
              "end": float(duration), "speed": float(speed), "damping": float(damping),
              "restoring": float(restoring), "length": float(length),
+             "sheet": float(sheet),
              "amplitude": float(amplitude), "seed": seed}  # fmt: skip
     return as_recording(places, values, rate=rate, truth=truth)
 
 
-def _wavenumbers(places: Places, length: float) -> np.ndarray:
-    """Wavenumbers (rad/mm) along an axis of a sheet around the array, both signs.
+def _wavenumbers(sheet: float, length: float) -> np.ndarray:
+    """Wavenumbers (rad/mm) along an axis of the sheet, of both signs.
 
-    The sheet is twice as wide as the array, so that what leaves it on one side does
-    not soon return on the other; smoothing leaves 1e-5 of the power of the last.
+    Smoothing leaves 1e-5 of the power of the last.
     """
-    extent = max(np.ptp(places.x), np.ptp(places.y))
-    step = 2 * np.pi / (2 * extent + 8 * length)
+    step = 2 * np.pi / sheet
     count = int(np.ceil(np.sqrt(-np.log(1e-5)) / length / step))
     return step * np.arange(-count, count + 1)
 

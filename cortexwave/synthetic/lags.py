@@ -8,7 +8,7 @@ import xarray as xr
 from cortexwave.errors import InputError
 from cortexwave.synthetic.course import Course, check_positive
 from cortexwave.synthetic.places import Places
-from cortexwave.synthetic.truths import Stored, Truth, as_recording
+from cortexwave.synthetic.truths import Stored, Truth, as_recording, stored
 
 
 def oscillation(
@@ -22,9 +22,10 @@ def oscillation(
     """Amplitude (site) times the cosine of the course less lag (site), recorded."""
     if not np.isfinite(amplitude).all():
         raise InputError(f"amplitude is {amplitude} uV, not finite")
+    kept = stored(dtype)
     spatial = np.stack([np.cos(lag), np.sin(lag)]) * amplitude  # (2, site)
     # cos(a - b) as a product of two thin matrices: no cosine per site and frame
-    values = course.quadratures().astype(dtype) @ spatial.astype(dtype)
+    values = course.quadratures().astype(kept) @ spatial.astype(kept)
     largest = {"amplitude": float(np.max(amplitude))}
     return as_recording(
         places, values, rate=course.rate,

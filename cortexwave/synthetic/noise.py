@@ -18,7 +18,7 @@ import xarray as xr
 from cortexwave.errors import InputError
 from cortexwave.synthetic.course import check_band, check_positive, frame_count
 from cortexwave.synthetic.places import Places, SitesLike, places_of
-from cortexwave.synthetic.truths import Stored, as_recording
+from cortexwave.synthetic.truths import Stored, as_recording, stored
 
 Gain = Callable[[np.ndarray], np.ndarray]  # frequency (Hz) -> amplitude
 
@@ -108,8 +108,9 @@ def drawn(
     dtype: Stored,
 ) -> np.ndarray:
     """Noise (time, site) of expected variance 1, smooth over `length` mm."""
+    kept = stored(dtype)
     if gain is None:
-        values = generator.standard_normal((frames, places.count), np.dtype(dtype))
+        values = generator.standard_normal((frames, places.count), kept)
     else:
         values = shaped(generator, places.count, frames, rate, gain, dtype)
     if length != 0:

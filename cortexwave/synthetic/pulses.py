@@ -11,7 +11,7 @@ from cortexwave.errors import InputError
 from cortexwave.synthetic.course import check_positive, frame_count
 from cortexwave.synthetic.lags import along, pair, wrapped
 from cortexwave.synthetic.places import Places, SitesLike, places_of
-from cortexwave.synthetic.truths import Stored, Truth, as_recording, episodes
+from cortexwave.synthetic.truths import Stored, Truth, as_recording, episodes, stored
 
 
 def pulse(
@@ -36,13 +36,17 @@ def pulse(
     """
     check_positive("speed", speed, "mm/s")
     times = np.atleast_1d(np.asarray(at, dtype=float))
-    frames = frame_count(duration, rate)
+    frames, kept = frame_count(duration, rate), stored(dtype)
     if not width * rate >= 1 or not np.isfinite(width):
         raise InputError(
             f"width of the pulse is {width} s; a Gaussian needs at least one frame, "
             f"{1 / rate} s, or its frequencies exceed {rate / 2} Hz"
         )
-    if times.ndim != 1 or not ((times >= 0) & (times <= duration)).all():
+    if (
+        times.ndim != 1
+        or not times.size
+        or not ((times >= 0) & (times <= duration)).all()
+    ):
         raise InputError(
             f"at is {at!r} s; it is one or more times from 0 to {duration}"
         )
@@ -65,13 +69,13 @@ def pulse(
     truth["start"] = float(max(0.0, peaks.min() - 3 * width))
     truth["end"] = float(min(duration, peaks.max() + 3 * width))
     time = np.arange(frames)[:, None] / rate
-    values = np.zeros((frames, places.count), dtype)
+    values = np.zeros((frames, places.count), kept)
     for peak in peaks:
         # beyond 6 sd nothing is left of it, so no frames are touched there
         first = max(0, int(np.floor((peak.min() - 6 * width) * rate)))
         last = max(first, int(np.ceil((peak.max() + 6 * width) * rate)))
         shape = np.exp(-(((time[first:last] - peak) / width) ** 2) / 2)
-        values[first:last] += (amplitude * shape).astype(dtype)
+        values[first:last] += (amplitude * shape).astype(kept)
     return as_recording(places, values, rate=rate, truth=truth)
 
 

@@ -49,9 +49,10 @@ def plane_wave(
     too_short = check_wavelength(places, wavelength, aliased=aliased)
     course = Course(duration, rate, frequency, phase, window)
     lag = 2 * np.pi / wavelength * along(places, direction)
-    truth: Truth = {"kind": "plane", "travels": True, "wavelength": wavelength,
-             "speed": speed, "direction": wrapped(direction)}  # fmt: skip
-    truth |= too_short
+    truth: Truth = {
+        "kind": "plane", "travels": True, "wavelength": wavelength, "speed": speed,
+        "direction": wrapped(direction), **too_short,
+    }  # fmt: skip
     return oscillation(places, course, lag, amplitude, truth, dtype)
 
 
@@ -81,12 +82,14 @@ def standing_wave(
     course = Course(duration, rate, frequency, phase, window)
     k = 2 * np.pi / wavelength
     crossed = along(places, direction, antinode)
-    truth: Truth = {"kind": "standing", "travels": False, "wavelength": float(wavelength),
-             "direction": wrapped(direction), "antinode": pair(antinode)}  # fmt: skip
-    truth |= too_short
+    truth: Truth = {
+        "kind": "standing", "travels": False, "wavelength": float(wavelength),
+        "direction": wrapped(direction), "antinode": pair(antinode), **too_short,
+        "amplitude": float(amplitude),
+    }  # fmt: skip
     return oscillation(
         places, course, np.zeros(places.count), amplitude * np.cos(k * crossed),
-        {**truth, "amplitude": float(amplitude)}, dtype,
+        truth, dtype,
     )  # fmt: skip
 
 
@@ -104,5 +107,5 @@ def synchronous(
     """A recording (uV) of A cos(2 pi f t + phase), the same at every site."""
     places = places_of(sites)
     course = Course(duration, rate, frequency, phase, window)
-    truth = {"kind": "synchronous", "travels": False}
+    truth: Truth = {"kind": "synchronous", "travels": False}
     return oscillation(places, course, np.zeros(places.count), amplitude, truth, dtype)

@@ -11,7 +11,7 @@ Beside these may stand `noise` (a list) and `dead` (a list of sites).
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -36,6 +36,13 @@ def as_recording(
         {"time": ("time", time, {"units": "s"}), **places.coords},
         {"origin": "synthetic", "truth": written(truth)},
     )  # fmt: skip
+
+
+def stored(dtype: str) -> np.dtype:
+    """The type of the values of a recording, float32 or float64."""
+    if dtype not in get_args(Stored):
+        raise InputError(f"dtype is {dtype!r}; it is one of {get_args(Stored)}")
+    return np.dtype(dtype)
 
 
 def written(truth: Truth) -> str:
