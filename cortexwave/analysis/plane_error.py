@@ -16,7 +16,6 @@ import numpy as np
 import scipy.optimize
 
 _MOST_SITES = 400  # for the covariance of pairs
-_MOST_FRAMES = 2000
 _KERNELS = 8
 
 
@@ -39,8 +38,7 @@ def slope_error(rest: np.ndarray, positions: np.ndarray) -> SlopeError:
     they err by. Correlation is known up to Gaussians exp(-d^2 / 4 s^2) of s half the
     width of the array: what is smoother than that is a slope to the array.
     """
-    frames, sites = rest.shape
-    rest = rest[:: max(1, frames // _MOST_FRAMES)]
+    sites = rest.shape[1]
     size = np.sqrt(np.mean(rest**2, axis=1))
     rest = rest[size > 0] / size[size > 0, None]
     chosen = np.arange(sites)

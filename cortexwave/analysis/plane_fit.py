@@ -18,14 +18,18 @@ import scipy.stats
 import xarray as xr
 
 from cortexwave.analysis.plane_error import slope_error
+from cortexwave.analysis.plane_search import (
+    Templates,
+    WavenumberGrid,
+    longest_mean,
+)
 from cortexwave.analysis.sites import Sites, frames_of, like, sites_of
 from cortexwave.errors import InputError
 from cortexwave.schema import validate_wave_field
 
-_OVERSAMPLING = 4  # templates per width of the main lobe, 2 pi / aperture
 _BLOCK = 1 << 22  # values of templates at once
-_STEPS = 40
-_CLOSE = 1e-5  # of the distance of templates; the step after it is the square
+_LEAST = 9  # live sites: 3 x 3
+_MOST_FRAMES = 2000  # from which the correlation of errors is had
 _ROUNDING = 1e-9  # rad; what is left of a field in unison
 # a field without slope is called synchronous in so many of 100 frames
 _SURE = 99
@@ -102,34 +106,44 @@ def _plane_course(
     phase: np.ndarray, frequency: np.ndarray, valid: np.ndarray, sites: Sites
 ) -> dict[str, np.ndarray]:
     """Each quantity (frame,) of phase and frequency (frame, site)."""
+    live = np.isfinite(phase).any(axis=0)
+    if live.sum() < _LEAST:
+        raise InputError(
+            f"the wave field has {live.sum()} live site(s); a plane wave needs at "
+            f"least {_LEAST}"
+        )
+    phase, positions = phase[:, live], sites.positions[live]
+    centred = positions - positions.mean(axis=0)
     fit = fit_plane(
-        np.exp(1j * phase),
-        sites.positions,
-        longest_wavenumber=longest_wavenumber(sites),
+        np.exp(1j * phase), positions, longest_wavenumber=longest_wavenumber(sites)
     )
-    centred = sites.positions - sites.positions.mean(axis=0)
-    plane = fit.offset[:, None] - fit.k @ centred.T
-    rest = np.sin(phase - plane)
-    square = np.nanmean(rest**2, axis=1) / fit.resultant**2 + _ROUNDING**2
-    live = np.isfinite(rest).all(axis=0)
-    shown = rest[valid] if valid.any() else rest
-    error = slope_error(shown[:, live], sites.positions[live])
-    per_square = error.per_square
-    variance = square * np.trace(per_square) / 2
+    square, rho = np.empty(len(phase)), np.empty(len(phase))
+    size = max(1, _BLOCK // len(positions))
+    for part in (slice(k, k + size) for k in range(0, len(phase), size)):
+        plane = fit.offset[part, None] - fit.k[part] @ centred.T
+        square[part] = np.nanmean(np.sin(phase[part] - plane) ** 2, axis=1)
+        rho[part] = _adjusted_rho(phase[part], plane)
+    # of a cosine of the rest: as its mean falls, the slope is known less
+    square = square / fit.resultant**2 + _ROUNDING**2
+    shown = np.flatnonzero((valid | ~valid.any()) & np.isfinite(phase).all(axis=1))
+    shown = shown[:: max(1, len(shown) // _MOST_FRAMES)]
+    plane = fit.offset[shown, None] - fit.k[shown] @ centred.T
+    error = slope_error(np.sin(phase[shown] - plane), positions)
+    variance = square * np.trace(error.per_square) / 2
     f = np.median(frequency[:, live], axis=1)
     k = fit.k * np.where(f < 0, -1.0, 1.0)[:, None]
-    excess = np.einsum("ta,ab,tb->t", k, np.linalg.inv(per_square), k) / square
+    power = np.sum(k**2, axis=1) - 2 * variance
+    excess = np.einsum("ta,ab,tb->t", k, np.linalg.inv(error.per_square), k) / square
     slopeless = 2 * scipy.stats.f.ppf(_SURE / 100, 2, error.freedom)
-    known = (excess > slopeless) & ~fit.at_limit
-    with np.errstate(invalid="ignore"):
-        length = np.sqrt(np.where(known, np.sum(k**2, axis=1) - 2 * variance, np.nan))
-    independent = 2 / (np.trace(per_square) * np.mean(np.var(centred[live], axis=0)))
+    known = (excess > slopeless) & (power > 0) & ~fit.at_limit
+    length = np.sqrt(np.where(known, power, np.nan))
+    independent = 2 / (np.trace(error.per_square) * np.mean(np.var(centred, axis=0)))
     return {
         "plane_direction": np.where(known, _degrees(k), np.nan),
         "plane_wavelength": 2 * np.pi / length,
         "plane_speed": 2 * np.pi * np.abs(f) / length,
         "plane_resultant": fit.resultant,
-        "plane_rho": _adjusted_rho(phase, plane),
+        "plane_rho": rho,
         "plane_at_limit": fit.at_limit,
         "wavenumber_x": k[:, 0],
         "wavenumber_y": k[:, 1],
@@ -193,10 +207,11 @@ def fit_plane(
             f"the {len(positions)} sites stand in one line; a plane wave needs two "
             "dimensions"
         )
-    grid = _Grid.over(centred, longest_wavenumber)
+    grid = WavenumberGrid.over(centred, longest_wavenumber)
+    templates = Templates.over(centred, grid)
     size = max(1, _BLOCK // max(grid.count, len(positions)))
     parts = [
-        _fit(unit[start : start + size], centred, grid)
+        longest_mean(unit[start : start + size], templates)
         for start in range(0, len(unit), size)
     ]
     k, mean, at_limit = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -206,143 +221,3 @@ def fit_plane(
         mean = mean / live
     k[missing], mean[missing], at_limit[missing] = np.nan, np.nan, False
     return PlaneFit(k, np.abs(mean), np.angle(mean), at_limit)
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Wavenumbers of templates: all pairs of `x` and `y` within the limit."""
-
-    x: np.ndarray
-    y: np.ndarray
-    limit: float
-    step: float
-
-    @classmethod
-    def over(cls, positions: np.ndarray, limit: float) -> _Grid:
-        axes = []
-        for length in np.ptp(positions, axis=0):
-            half = int(np.ceil(limit * _OVERSAMPLING * length / (2 * np.pi))) + 1
-            axes.append(np.linspace(-limit, limit, 2 * half + 1))
-        steps = [2 * limit / (axis.size - 1) for axis in axes]
-        return cls(axes[0], axes[1], limit, min(steps))
-
-    @property
-    def count(self) -> int:
-        return self.x.size * self.y.size
-
-    @property
-    def inside(self) -> np.ndarray:
-        """(y, x) bool."""
-        return np.hypot(self.y[:, None], self.x) <= self.limit * (1 + 1e-12)
-
-
-def _fit(
-    unit: np.ndarray, positions: np.ndarray, grid: _Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    power = _template_power(unit.astype(np.complex64), positions, grid)
-    power[:, ~grid.inside] = -1
-    best = power.reshape(len(unit), -1).argmax(axis=1)
-    row, column = np.divmod(best, grid.x.size)
-    start = np.stack([grid.x[column], grid.y[row]], axis=-1)
-    return _refined(unit, positions, start, grid)
-
-
-def _template_power(unit: np.ndarray, positions: np.ndarray, grid: _Grid) -> np.ndarray:
-    """|sum u exp(i k.r)|^2 at the wavenumbers of the grid: (frame, y, x)."""
-    table = _rows_and_columns(positions)
-    if table is None:
-        x, y = positions.T
-        lag = grid.y[:, None, None] * y + grid.x[:, None] * x  # (y, x, site)
-        templates = np.exp(1j * lag).astype(np.complex64).reshape(grid.count, -1)
-        found = (unit @ templates.T).reshape(len(unit), grid.y.size, grid.x.size)
-    else:
-        # one axis after the other, as rows and columns share their templates
-        at_x, at_y, column, row = table
-        spread = np.zeros((len(unit), at_y.size, at_x.size), np.complex64)
-        spread[:, row, column] = unit
-        along_x = np.exp(1j * np.outer(at_x, grid.x)).astype(np.complex64)
-        along_y = np.exp(1j * np.outer(grid.y, at_y)).astype(np.complex64)
-        found = along_y @ (spread @ along_x)
-    return found.real**2 + found.imag**2
-
-
-def _rows_and_columns(
-    positions: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-    """x of the columns, y of the rows, and column and row of each site."""
-    near = 1e-6 * np.ptp(positions, axis=0).max()
-    x, column = np.unique(np.rint(positions[:, 0] / near), return_inverse=True)
-    y, row = np.unique(np.rint(positions[:, 1] / near), return_inverse=True)
-    if x.size * y.size > 4 * len(positions):
-        return None
-    return x * near, y * near, column.ravel(), row.ravel()
-
-
-def _refined(
-    unit: np.ndarray, positions: np.ndarray, start: np.ndarray, grid: _Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Newton's method from k `start`, in a region that shrinks where a step is bad.
-
-    Returns k, sum u exp(i k.r) there, and whether k came to the limit.
-    """
-    x, y = positions.T
-    basis = np.stack([np.ones(x.size), x, y, x * x, x * y, y * y], axis=-1)
-
-    def moments(k: np.ndarray, of: np.ndarray) -> np.ndarray:
-        turned = of * _turns(k @ positions.T)
-        return turned.real @ basis + 1j * (turned.imag @ basis)
-
-    k, reach = start.copy(), np.full(len(start), grid.step)
-    found = moments(k, unit)
-    at_limit = np.zeros(len(k), dtype=bool)
-    active = np.arange(len(k))
-    for _ in range(_STEPS):
-        step = _newton(found[active], reach[active])
-        trial = k[active] + step
-        length = np.linalg.norm(trial, axis=1)
-        beyond = length >= grid.limit
-        trial[beyond] *= (grid.limit / length[beyond])[:, None]
-        tried = moments(trial, unit[active])
-        better = np.abs(tried[:, 0]) >= np.abs(found[active, 0]) * (1 - 1e-15)
-        k[active[better]] = trial[better]
-        found[active[better]] = tried[better]
-        at_limit[active[better]] = beyond[better]
-        reach[active[~better]] /= 4
-        size = np.where(better & ~beyond, np.linalg.norm(step, axis=1), reach[active])
-        active = active[size > _CLOSE * grid.step]
-        if not active.size:
-            break
-    return k, found[:, 0], at_limit
-
-
-def _turns(angle: np.ndarray) -> np.ndarray:
-    # twice as fast as exp of an imaginary number
-    turned = np.empty(angle.shape, complex)
-    np.cos(angle, out=turned.real)
-    np.sin(angle, out=turned.imag)
-    return turned
-
-
-def _newton(moments: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """A step (frame, 2) uphill in |M|^2; M and its moments with 1, x, y, xx, xy, yy."""
-    m, m_x, m_y, m_xx, m_xy, m_yy = moments.T
-    # d/dk turns r into i r, so with c = conj(M): slope Re(c i M_r)
-    c = m.conj()
-    slope = -np.stack([(c * m_x).imag, (c * m_y).imag], axis=-1)
-    bend_xx = np.abs(m_x) ** 2 - (c * m_xx).real
-    bend_yy = np.abs(m_y) ** 2 - (c * m_yy).real
-    bend_xy = (m_x.conj() * m_y - c * m_xy).real
-    determinant = bend_xx * bend_yy - bend_xy**2
-    top = (determinant > 0) & (bend_xx < 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        step = -np.stack([
-            bend_yy * slope[:, 0] - bend_xy * slope[:, 1],
-            bend_xx * slope[:, 1] - bend_xy * slope[:, 0],
-        ], axis=-1) / determinant[:, None]  # fmt: skip
-        steepest = slope / np.linalg.norm(slope, axis=1)[:, None] * reach[:, None]
-    step = np.where(top[:, None], step, steepest)
-    step = np.where(np.isfinite(step), step, 0)
-    length = np.linalg.norm(step, axis=1)
-    return (
-        step * np.where(length > reach, reach / np.maximum(length, 1e-300), 1)[:, None]
-    )
