@@ -242,8 +242,8 @@ def morlet(
 
     exp(2 pi i f t) under a Gaussian of standard deviation `cycles` / (2 pi f) s, less
     what makes it blind to a constant. cos(2 pi f t) of amplitude 1 gives a modulus of
-    1 and the phase 2 pi f t (to 2 exp(-2 cycles^2), its negative frequency). The ends
-    are continued by point reflection; they are spoilt for `morlet_edge_seconds`.
+    1 and the phase 2 pi f t, to exp(-cycles^2) that its negative frequency adds. The
+    ends are continued by point reflection; `morlet_edge_seconds` of them are spoilt.
     """
     kernel = _wavelet(rate, frequency, cycles)
     rows, live = known_courses(values)
