@@ -14,7 +14,7 @@ import scipy.linalg
 import xarray as xr
 
 from cortexwave import schema
-from cortexwave.analysis.sites import frames_of, sites_of
+from cortexwave.analysis.sites import frames_of
 from cortexwave.errors import InputError
 
 ModeKind = Literal["real", "complex"]
@@ -38,7 +38,8 @@ def flow_modes(flow: xr.Dataset, *, count: int, kind: ModeKind = "real") -> xr.D
     """
     if kind not in get_args(ModeKind):
         raise InputError(f"kind is {kind!r}; it can be {get_args(ModeKind)}")
-    parts = velocities(flow)
+    check_flow(flow)
+    parts = [frames_of(flow[name]) for name in ("velocity_y", "velocity_x")]
     first = flow["velocity_x"]
     trials, features, times, sites = parts[0].shape
     valid = np.asarray(flow["valid"].values) if "valid" in flow else np.ones(times)
@@ -71,9 +72,9 @@ def flow_modes(flow: xr.Dataset, *, count: int, kind: ModeKind = "real") -> xr.D
             flat = course[axis, feature].reshape(count, -1)
             flat[:, used] = series[axis].T
         share[:, feature] = strength**2 / total if total else 0.0, strength
-    site_dims = [dim for dim in ("y", "x", "channel") if dim in first.dims]
+    site_dims = [str(dim) for dim in ("y", "x", "channel") if dim in first.dims]
     shape = [first.sizes[dim] for dim in site_dims]
-    found_in = {
+    found_in: dict[str, tuple[np.ndarray, list[str], str]] = {
         "mode_y": (pattern[0].reshape(features, count, *shape), site_dims, "1"),
         "mode_x": (pattern[1].reshape(features, count, *shape), site_dims, "1"),
         "course": (course[0], ["trial", "time"], "mm/s"),
@@ -94,8 +95,8 @@ def flow_modes(flow: xr.Dataset, *, count: int, kind: ModeKind = "real") -> xr.D
     return modes.isel(absent, missing_dims="ignore").assign_coords(coords)
 
 
-def velocities(flow: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """velocity_y and velocity_x of a flow in mm/s, (trial, feature, time, site)."""
+def check_flow(flow: xr.Dataset) -> None:
+    """Raise `InputError` or `SchemaError` where a dataset is no velocity field."""
     schema.validate(flow, schema.RECORDING)
     for name in ("velocity_y", "velocity_x"):
         if name not in flow:
@@ -112,8 +113,6 @@ def velocities(flow: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
             f"dims of 'velocity_y' are {flow['velocity_y'].dims}, of 'velocity_x' "
             f"{flow['velocity_x'].dims}; they have to be the same"
         )
-    sites_of(flow["velocity_x"])
-    return frames_of(flow["velocity_y"]), frames_of(flow["velocity_x"])
 
 
 def leading_modes(
