@@ -6,8 +6,9 @@ polynomials of a filter lose it to rounding.
 
 What a filter computes near an end rests on values nobody measured. `edge_seconds` says
 how far: beyond it lies less than a share of 1e-4 of the energy of the filter's impulse
-response. Recordings come back with the coordinate `valid` (time), False within it; the
-attribute `filter_chain` tells all filters in order, separated by semicolons.
+response. Recordings come back with the coordinate `valid` (time), False where any of
+the filters so far spoils it; the attribute `filter_chain` tells them in order,
+separated by semicolons.
 """
 
 from __future__ import annotations
