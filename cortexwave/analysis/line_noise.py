@@ -22,7 +22,7 @@ _SEGMENT = 2.0  # s
 _SHORTEST = 0.5  # s, of a segment and of a window
 # of a segment's frequencies: the window's main lobe is 4 of them to either side
 _NEIGHBOURS = np.array([-9, -8, -7, -6, -5, 5, 6, 7, 8, 9])
-_FEWEST_NEIGHBOURS = 4
+_FEWEST_NEIGHBOURS = 2  # on either side: power falls with frequency
 # Neighbours that close overlap; taken for so many, p < 0.01 comes in 0.003 to 0.01
 # of sites of white, 1/f and 1/f^2 noise of 0.7 to 60 s.
 _INDEPENDENT = 3
@@ -138,16 +138,18 @@ def _ratios(
     for k, line in enumerate(lines):
         around = line + _NEIGHBOURS * rate / length
         around = around[(around > 0) & (around < rate / 2)]
-        if around.size < _FEWEST_NEIGHBOURS:
+        fewest = min(np.sum(around < line), np.sum(around > line))
+        if fewest < _FEWEST_NEIGHBOURS:
             raise InputError(
-                f"{line:g} Hz has {around.size} neighbours between 0 and "
-                f"{rate / 2:g} Hz to be compared with; at least "
-                f"{_FEWEST_NEIGHBOURS} are needed: a longer recording has them closer"
+                f"{line:g} Hz has {fewest} neighbours on one side, between 0 and "
+                f"{rate / 2:g} Hz, to be compared with; at least {_FEWEST_NEIGHBOURS} "
+                f"are needed, and of {length / rate:.3g} s they stand "
+                f"{5 * rate / length:.3g} Hz away"
             )
         table = window[:, None] * _turning(np.append(line, around), length, rate)
         total, count = np.zeros((sites, around.size + 1)), np.zeros(sites)
         for block in courses.reshape(-1, sites, frames):
-            whole = np.flatnonzero(np.isfinite(block).all(axis=-1))
+            whole = np.flatnonzero(np.ptp(block, axis=-1) > 0)  # not NaN nor constant
             for start in starts:
                 part = scipy.signal.detrend(block[whole, start : start + length])
                 total[whole] += np.abs(part @ table) ** 2
