@@ -15,6 +15,7 @@ from cortexwave.synthetic.truths import Stored, Truth, as_recording, stored
 
 _ARRAY = Lattice((10, 10), spacing=0.4, boundary=("open", "open"))
 _FRAMES, _RATE = 4096, 250.0
+_VALUES_AT_ONCE = 2**21  # of the modes drawn at once: 32 MiB in complex128
 
 
 def two_sources(
@@ -107,30 +108,31 @@ def damped_wave_noise(
         )
     generator = generator_of(seed)
     values = np.zeros((frames, places.count), stored(dtype))
-    variance = 0.0
+    kept, variance = np.result_type(values, np.complex64), 0.0
     rows, columns = places.axes or (places.y, places.x)
     k = _wavenumbers(sheet, length)
     longer = scipy.fft.next_fast_len(2 * frames)
+    few = max(1, _VALUES_AT_ONCE // longer)
     omega = 2 * np.pi * scipy.fft.fftfreq(longer, 1 / rate)
     for k_x in k[k >= 0]:
-        k_y = k[np.hypot(k, k_x) <= k[-1]]
-        square = speed**2 * (k_x**2 + k_y**2) + restoring**2
-        k_y, square = k_y[square > 0], square[square > 0]
-        # an oscillator of each mode, driven by noise as strong as smoothing leaves it
-        response = (square[:, None] - omega**2) + 2j * damping * omega
-        drive = np.exp(-(length**2) * (k_x**2 + k_y**2) / 2)
-        weight = drive[:, None] / np.maximum(np.abs(response), 1e-300)
-        weight[:, 0] = 0.0
-        if k_x > 0:
-            weight *= np.sqrt(2)  # for -k as well
-        variance += float(np.sum(weight**2))
-        pairs = generator.standard_normal((*weight.shape, 2), np.dtype(dtype))
-        spectrum = pairs.view(np.result_type(pairs, np.complex64))[..., 0]
-        spectrum *= weight.astype(dtype)
-        series = scipy.fft.ifft(spectrum, axis=1, norm="forward")[:, :frames].T
-        up = np.exp(1j * k_y[:, None] * rows).astype(series.dtype)
-        across = np.exp(1j * k_x * columns).astype(series.dtype)
-        _add_modes(values, series @ up, across, on_lattice=places.axes is not None)
+        inside = k[np.hypot(k, k_x) <= k[-1]]
+        part = np.zeros((longer, rows.size), kept)
+        for k_y in np.split(inside, range(few, inside.size, few)):
+            square = speed**2 * (k_x**2 + k_y**2) + restoring**2
+            # an oscillator of each mode, driven as strongly as smoothing leaves it
+            response = (square[:, None] - omega**2) + 2j * damping * omega
+            response[:, 0] = np.inf  # no power at frequency 0
+            drive = np.exp(-(length**2) * (k_x**2 + k_y**2) / 2)
+            weight = drive[:, None] / np.abs(response)
+            if k_x > 0:
+                weight *= np.sqrt(2)  # for -k as well
+            variance += float(np.sum(weight**2))
+            pairs = generator.standard_normal((*weight.shape, 2), values.dtype)
+            spectrum = pairs.view(kept)[..., 0] * weight.astype(values.dtype)
+            part += spectrum.T @ np.exp(1j * k_y[:, None] * rows).astype(kept)
+        series = scipy.fft.ifft(part, axis=0, norm="forward")[:frames]
+        across = np.exp(1j * k_x * columns).astype(kept)
+        _add_modes(values, series, across, on_lattice=places.axes is not None)
     values *= amplitude / np.sqrt(variance)
     truth: Truth = {"kind": "damped_wave_noise", "travels": False, "start": 0.0,
              "end": float(duration), "speed": float(speed), "damping": float(damping),
