@@ -75,6 +75,12 @@ def wave_field(
     if "valid" in values.coords:  # what another filter has spoilt before
         valid &= np.asarray(values["valid"].values, dtype=bool)
         values = values.drop_vars("valid")
+        if not valid.any():
+            raise InputError(
+                f"field '{values.name}': together with the filters before this one "
+                f"({recording.attrs.get('filter_chain', 'unnamed')}) no frame is left "
+                "unspoilt; give a longer recording, or an unfiltered one"
+            )
     found = _measured(values, sites, chosen, neighbourhood)
     field = xr.Dataset(
         {
