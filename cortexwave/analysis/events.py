@@ -30,7 +30,7 @@ SYNCHRONOUS = 0.85
 STANDING, STANDING_UNISON = 0.8, 0.7
 _MOST_SITES = 256  # of which templates are made; a larger lattice is averaged down
 _LEAST_CYCLES = 0.5
-_LEAST_FRAMES = 16
+LEAST_FRAMES = 16
 
 # Columns of the table and their units; text has none.
 COLUMNS = {
@@ -87,13 +87,17 @@ def find_waves(
     """
     schema.validate_wave_field(field)
     check_count(count, alpha)
-    rate = float(field.attrs["sampling_rate"])
-    frames = max(_LEAST_FRAMES, round(segment * rate))
-    found = Found((), np.zeros(count))
-    for k, part in enumerate(_segments(field, frames)):
-        found = found + segment_events(
-            part, seed=seed + k, count=count, shortest=shortest
+    parts = list(valid_segments(field, segment))
+    if not parts:
+        raise InputError(
+            f"{int(field['valid'].sum())} frames of the wave field are valid; events "
+            f"need {LEAST_FRAMES}: the filter spoils {field.attrs['edge']:g} s at "
+            "either end of a recording"
         )
+    found = Found((), np.zeros(count))
+    for k, part in enumerate(parts):
+        key = int(np.random.SeedSequence([seed, k]).generate_state(1)[0])
+        found = found + segment_events(part, seed=key, count=count, shortest=shortest)
     return events_table(found, alpha=alpha, attributes=field.attrs, seed=seed)
 
 
@@ -108,18 +112,17 @@ def check_count(count: int, alpha: float) -> None:
         )
 
 
-def _segments(field: xr.Dataset, frames: int) -> Iterator[xr.Dataset]:
-    """Valid frames in parts of about equal length, at most `frames` each."""
+def valid_segments(field: xr.Dataset, seconds: float) -> Iterator[xr.Dataset]:
+    """Valid frames of a wave field in parts of about equal length, at most `seconds`.
+
+    None where fewer than 16 frames are valid.
+    """
     valid = np.flatnonzero(np.asarray(field["valid"].values))
-    if valid.size < _LEAST_FRAMES:
-        raise InputError(
-            f"{valid.size} frames of the wave field are valid; events need at least "
-            f"{_LEAST_FRAMES}: the ends of a recording are spoilt by the filter for "
-            f"{field.attrs['edge']:g} s each"
-        )
+    if valid.size < LEAST_FRAMES:
+        return
+    frames = max(LEAST_FRAMES, round(seconds * float(field.attrs["sampling_rate"])))
     first, stop = int(valid[0]), int(valid[-1]) + 1
-    parts = -(-(stop - first) // frames)
-    ends = np.linspace(first, stop, parts + 1).astype(int)
+    ends = np.linspace(first, stop, -(-(stop - first) // frames) + 1).astype(int)
     for a, b in pairwise(ends):
         yield field.isel(time=slice(a, b))
 

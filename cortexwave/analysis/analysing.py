@@ -1,0 +1,369 @@
+"""A recording analysed from end to end: block by block, in bounded memory, to a file.
+
+Each block is read with what the filter needs on either side, so that where it is cut
+does not show. Of each block come the measures of its frames, its events with those of
+its surrogates, and its sums for each site; net lags and the spectrum are read piece by
+piece from the recording as it is, unfiltered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.analysis.aliasing import check_sampling
+from cortexwave.analysis.analyses import Analysis, open_waves, write_csv
+from cortexwave.analysis.dispersion import dispersion
+from cortexwave.analysis.events import (
+    Found,
+    check_count,
+    events_table,
+    segment_events,
+    valid_segments,
+)
+from cortexwave.analysis.filters import blocks, margin_seconds
+from cortexwave.analysis.frame_sums import FrameSums
+from cortexwave.analysis.measures import MEASURES, measure
+from cortexwave.analysis.net_lags import net_lags
+from cortexwave.analysis.sites import (
+    Sites,
+    on_lattice,
+    picked,
+    sampling_rate,
+    sites_of,
+)
+from cortexwave.analysis.verdict import Material, Verdict, verdict
+from cortexwave.analysis.wave_fields import PhaseMethod, wave_field
+from cortexwave.analysis.wave_file import WaveFileWriter
+from cortexwave.analysis.wavenumber_spectrum import wavenumber_frequency
+from cortexwave.errors import InputError
+from cortexwave.recording.reader import open_recording
+
+MEMORY = 2 * 2**30  # bytes
+# Measured: arrays of a block's size that stand side by side at the worst moment.
+_ARRAYS = 20
+_SEGMENT = 60.0  # s that surrogates are made of
+_CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
+_MAPS = 6
+_MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
+_UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Frames that are analysed, of how many, and what is being done."""
+
+    done: int
+    total: int
+    stage: str
+
+
+def analyse(
+    recording: xr.Dataset | str | Path,
+    output: str | Path,
+    *,
+    band: tuple[float, float],
+    seed: int = 0,
+    variable: str | None = None,
+    method: PhaseMethod = "generalized",
+    order: int = 4,
+    measures: Sequence[str] | None = None,
+    count: int = 99,
+    alpha: float = 0.05,
+    wavelength: float | None = None,
+    memory: int = MEMORY,
+    overwrite: bool = False,
+) -> Analysis:
+    """A recording's waves in a band (Hz): measures, events and verdict, in a file.
+
+    `recording`: one in memory, opened, or the path of one. Electrodes that stand on a
+    lattice are laid on it. `measures`: names of `MEASURES` per frame, None for all that
+    the sites allow. `count` surrogates for events and `alpha` as in `find_waves`.
+    `wavelength` (mm): the shortest of waves that are known, as of a model; sites too
+    coarse for it are refused. `memory` in bytes bounds what stands in memory at a time,
+    however long the recording is.
+    """
+    steps = analysing(
+        recording, output, band=band, seed=seed, variable=variable, method=method,
+        order=order, measures=measures, count=count, alpha=alpha,
+        wavelength=wavelength, memory=memory, overwrite=overwrite,
+    )  # fmt: skip
+    for _ in steps:
+        pass
+    return open_waves(output)
+
+
+def analysing(
+    recording: xr.Dataset | str | Path,
+    output: str | Path,
+    *,
+    band: tuple[float, float],
+    seed: int,
+    variable: str | None,
+    method: PhaseMethod,
+    order: int,
+    measures: Sequence[str] | None,
+    count: int,
+    alpha: float,
+    wavelength: float | None,
+    memory: int,
+    overwrite: bool,
+) -> Generator[Progress, None, Path]:
+    """The steps of `analyse`; returns the path of the file."""
+    check_count(count, alpha)
+    if isinstance(recording, xr.Dataset):
+        return (yield from _steps(recording, output, _Wanted(
+            band, seed, variable, method, order, measures, count, alpha, wavelength,
+            memory), overwrite))  # fmt: skip
+    with open_recording(recording) as opened:
+        named = opened.assign_attrs(source=Path(recording).name)
+        return (yield from _steps(named, output, _Wanted(
+            band, seed, variable, method, order, measures, count, alpha, wavelength,
+            memory), overwrite))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    band: tuple[float, float]
+    seed: int
+    variable: str | None
+    method: PhaseMethod
+    order: int
+    measures: Sequence[str] | None
+    count: int
+    alpha: float
+    wavelength: float | None
+    memory: int
+
+    def field(self, recording: xr.Dataset) -> xr.Dataset:
+        return wave_field(recording, band=self.band, variable=self.variable,
+                          method=self.method, order=self.order)  # fmt: skip
+
+
+def _steps(
+    recording: xr.Dataset, output: str | Path, wanted: _Wanted, overwrite: bool
+) -> Generator[Progress, None, Path]:
+    recording, laid = _laid(recording, wanted.variable)
+    values = picked(recording, wanted.variable)
+    rate, sites = sampling_rate(values), sites_of(values)
+    frames = values.sizes["time"]
+    names = _measures(wanted.measures, sites)
+    size, margin = _block_size(values, sites, rate, wanted)
+    origin = {
+        name: recording.attrs[name]
+        for name in ("source", "origin", "title", "run_id", "reference")
+        if isinstance(recording.attrs.get(name), str)
+    }
+    told = {
+        "analysed": str(values.name), "band": [float(f) for f in wanted.band],
+        "phase_method": wanted.method, "order": wanted.order, "seed": wanted.seed,
+        "count": wanted.count, "alpha": wanted.alpha, "laid_on_lattice": int(laid),
+        "sampling_rate": rate,
+    }  # fmt: skip
+    of_recording = {f"recording_{name}": text for name, text in origin.items()}
+    with WaveFileWriter(
+        output, attributes={**told, **of_recording}, overwrite=overwrite
+    ) as file:
+        sums = FrameSums(Found((), np.zeros(wanted.count)))
+        part = None
+        for number, (read, keep) in enumerate(blocks(frames, size=size, margin=margin)):
+            yield Progress(read.start + keep.start, frames, "waves")
+            part = wanted.field(recording.isel(time=read)).isel(time=keep)
+            part = part.load()
+            # within the margin of a cut nothing is spoilt: `keep` has left it out
+            if number == 0:
+                sums.aliasing = _aliasing(part, wanted)
+            table = measure(part, names)
+            file.append(table)
+            if "wavelength" in table:
+                known = np.asarray(table["wavelength"].values).ravel()[::8]
+                sums.wavelengths.append(known[np.isfinite(known)])
+            good = part.isel(time=np.asarray(part["valid"].values, dtype=bool))
+            sums.seconds += good.sizes["time"] / rate
+            sums.add(good)
+            for k, segment in enumerate(valid_segments(part, _SEGMENT)):
+                key = np.random.SeedSequence([wanted.seed, number, k])
+                sums.found = sums.found + segment_events(
+                    segment, seed=int(key.generate_state(1)[0]), count=wanted.count,
+                    shortest=None,
+                )  # fmt: skip
+                done = read.start + keep.start + int(
+                    (k + 1) * segment.sizes["time"]
+                )  # fmt: skip
+                yield Progress(min(done, frames), frames, "waves")
+        assert part is not None  # there is one block at least
+        events = events_table(
+            sums.found, alpha=wanted.alpha, attributes=part.attrs, seed=wanted.seed
+        )
+        file.write("events", events)
+        file.write("sites", sums.means(part))
+        yield Progress(frames, frames, "net lags")
+        lags, missing = _lags(recording, wanted)
+        yield Progress(frames, frames, "spectrum")
+        spectrum, ridge = _spectra(recording, values, sites, rate, wanted)
+        for name, made in (("lags", lags), ("spectrum", spectrum), ("ridge", ridge)):
+            if made is not None:
+                file.write(name, made)
+        file.write("maps", _maps(recording, events, margin, rate, wanted))
+        judged = _judged(sums, sites, values, rate, wanted, events, lags, missing)
+        path = file.finish(word=judged.word, verdict=str(judged))
+    write_csv(events, path.with_suffix(".csv"))
+    yield Progress(frames, frames, "done")
+    return path
+
+
+def _laid(recording: xr.Dataset, variable: str | None) -> tuple[xr.Dataset, bool]:
+    """Electrodes on their lattice where they stand on one, and whether they did."""
+    if "channel" not in picked(recording, variable).dims:
+        return recording, False
+    sites_of(picked(recording, variable))  # faults of positions are told first
+    try:
+        return on_lattice(recording, variable), True
+    except InputError:
+        return recording, False  # scattered, and measured as they are
+
+
+def _measures(names: Sequence[str] | None, sites: Sites) -> list[str]:
+    if names is not None:
+        of_trials = [n for n in names if n in MEASURES and MEASURES[n].per == "trial"]
+        if of_trials:
+            raise InputError(
+                f"{', '.join(of_trials)}: taken of whole trials, not frame by frame; "
+                "`measure` gives them of a wave field"
+            )
+        return list(names)
+    return [
+        name for name, each in MEASURES.items()
+        if each.per == "frame" and name not in _UNUSED
+        and not (each.needs_lattice and sites.shape is None)
+    ]  # fmt: skip
+
+
+def _block_size(
+    values: xr.DataArray, sites: Sites, rate: float, wanted: _Wanted
+) -> tuple[int, int]:
+    """Frames to keep of a block, and to read on either side of them."""
+    margin = int(np.ceil(rate * margin_seconds(rate=rate, band=wanted.band,
+                                               order=wanted.order)))  # fmt: skip
+    several = values.sizes.get("trial", 1) * values.sizes.get("feature", 1)
+    frame = 8 * _ARRAYS * sites.count * several
+    size = int(wanted.memory // frame) - 2 * margin
+    if size < margin:
+        raise InputError(
+            f"memory is {wanted.memory / 2**20:.0f} MiB; a block of this recording "
+            f"needs {3 * margin * frame / 2**20:.0f} MiB: {sites.count} sites at "
+            f"{rate:g} Hz, {several} trial(s) and feature(s), and "
+            f"{margin / rate:.3g} s on either side for the filter"
+        )
+    return min(size, values.sizes["time"]), margin
+
+
+def _aliasing(part: xr.Dataset, wanted: _Wanted) -> str:
+    """What a check of the sampling in space says; a caution, or nothing."""
+    checked = check_sampling(part, wavelength=wanted.wavelength)
+    return "" if checked.verdict == "sampled" else checked.report
+
+
+def _lags(recording: xr.Dataset, wanted: _Wanted) -> tuple[xr.Dataset | None, str]:
+    try:
+        return net_lags(recording, band=wanted.band, seed=wanted.seed,
+                        variable=wanted.variable, alpha=wanted.alpha), ""  # fmt: skip
+    except InputError as error:
+        return None, f"net lags could not be tested ({error})"
+
+
+def _spectra(
+    recording: xr.Dataset, values: xr.DataArray, sites: Sites, rate: float,
+    wanted: _Wanted,
+) -> tuple[xr.Dataset | None, xr.Dataset | None]:  # fmt: skip
+    """Spectrum and ridge; None for what so short or so large a recording does not give.
+
+    The ridge holds the power of every stretch, which of a large recording is too much.
+    """
+    total = values.sizes["time"]
+    low, high = wanted.band
+    frames = min(total, round(_CYCLES / low * rate))
+    given = {"segment": frames / rate, "variable": wanted.variable}
+    shown = (0.0, min(rate / 2, 1.5 * high))
+    spectrum = _or_none(wavenumber_frequency, recording, band=shown, **given)
+    stretches = total // frames * values.sizes.get("trial", 1)
+    powers = stretches * sites.count * 16 * max(1.0, (high - low) * frames / rate)
+    if powers > _MOST_RIDGE_VALUES or "feature" in values.dims:
+        return spectrum, None
+    ridge = _or_none(dispersion, recording, band=wanted.band, seed=wanted.seed,
+                     alpha=wanted.alpha, **given)  # fmt: skip
+    return spectrum, ridge
+
+
+def _or_none(
+    function: Callable[..., xr.Dataset], recording: xr.Dataset, **given: Any
+) -> xr.Dataset | None:
+    try:
+        return function(recording, **given)
+    except InputError:
+        return None
+
+
+def _maps(
+    recording: xr.Dataset, events: xr.Dataset, margin: int, rate: float,
+    wanted: _Wanted,
+) -> xr.Dataset:  # fmt: skip
+    """Wave field of the middle frames of the strongest events; else of a few frames."""
+    time = np.asarray(recording["time"].values, dtype=float)
+    rows = _strongest(events)
+    if rows.size:
+        middle = (events["start"].values[rows] + events["end"].values[rows]) / 2
+        trials = events["trial"].values[rows]
+        features = events["feature"].values[rows]
+    else:
+        inner = np.linspace(0, 1, _MAPS + 2)[1:-1]
+        middle = time[0] + inner * (time[-1] - time[0])
+        trials = features = np.zeros(_MAPS, dtype=int)
+    frames = []
+    for at, trial, feature in zip(middle, trials, features, strict=True):
+        frame = int(np.abs(time - at).argmin())
+        read = slice(max(0, frame - 2 * margin), frame + 2 * margin)
+        chosen = {dim: int(k) for dim, k in (("trial", trial), ("feature", feature))
+                  if dim in recording.dims}  # fmt: skip
+        part = wanted.field(recording.isel({"time": read, **chosen}))
+        frames.append(part.isel(time=[frame - read.start]))
+    order = np.argsort(
+        [float(each["time"].values[0]) for each in frames], kind="stable"
+    )
+    joined = xr.concat([frames[k] for k in order], "time", join="override",
+                       coords="minimal", compat="override")  # fmt: skip
+    joined["event"] = ("time", rows[order] if rows.size else np.full(_MAPS, -1),
+                       {"units": "1"})  # fmt: skip
+    return joined.drop_vars(
+        [name for name in joined.coords if name in ("trial", "feature")]
+    )
+
+
+def _strongest(events: xr.Dataset) -> np.ndarray:
+    """Rows of the events that stand out most, at most six."""
+    mass = np.nan_to_num(events["mass"].values, nan=-1.0)
+    order = np.argsort(-mass, kind="stable")
+    return order[mass[order] > 0][:_MAPS]
+
+
+def _judged(
+    sums: FrameSums, sites: Sites, values: xr.DataArray, rate: float, wanted: _Wanted,
+    events: xr.Dataset, lags: xr.Dataset | None, missing: str,
+) -> Verdict:  # fmt: skip
+    lengths = np.concatenate(sums.wavelengths) if sums.wavelengths else np.zeros(0)
+    counted = sums.totals["frames"]
+    over = [dim for dim in ("trial", "feature") if dim in counted.dims]
+    live = int((counted.max(over) > 0).sum())
+    material = Material(
+        sites=live, extent=float(np.ptp(sites.positions, axis=0).max() + sites.pitch),
+        seconds=sums.seconds * values.sizes.get("trial", 1), rate=rate,
+        band=wanted.band,
+        wavelength=float(np.median(lengths)) if lengths.size else float("nan"),
+    )  # fmt: skip
+    return verdict(material, events, lags, lags_missing=missing,
+                   aliasing=sums.aliasing)  # fmt: skip

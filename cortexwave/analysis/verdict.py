@@ -1,0 +1,147 @@
+"""What may be said of a recording: that waves travel in it, or not, or that none knows.
+
+Propagation is claimed from net lags, or from single events above the same field without
+lags (N3f), and from nothing else: directionality and speed are descriptions, and that
+a field is not separable in space and time is said in these words. "Undetermined" is a
+normal outcome, with its reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.analysis.net_lags import FEWEST_SITES
+
+Word = Literal["travelling waves", "no propagation found", "undetermined"]
+# Fewer sites, cycles, or a smaller array leave a verdict to chance; the last three are
+# those of the specification of the comparison with lab recordings.
+_FEWEST_CYCLES = 10
+_SITES = 16
+_ARRAY = 0.25  # of a wavelength
+_RATE = 10  # samples per cycle of the highest frequency
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence, what speaks against saying more, and what a reader must know."""
+
+    word: Word
+    sentence: str
+    reasons: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(
+            [self.sentence, *(f"Caution: {each}." for each in self.cautions)]
+        )
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there was to judge by: sites, extent in mm, valid seconds, the band."""
+
+    sites: int
+    extent: float
+    seconds: float
+    rate: float
+    band: tuple[float, float]
+    wavelength: float  # mm, the median over frames; NaN where it is not known
+
+
+def verdict(
+    material: Material,
+    events: xr.Dataset,
+    lags: xr.Dataset | None,
+    *,
+    lags_missing: str = "",
+    aliasing: str = "",
+) -> Verdict:
+    """The verdict of `find_waves` and `net_lags` on one recording.
+
+    `lags_missing`: why there are none. `aliasing`: what `check_sampling` says.
+    """
+    reasons = [*_too_little(material)]
+    tested, lag_words, lagging = _lag_words(lags, lags_missing)
+    if not tested:
+        reasons.append(lag_words)
+    waves = int(np.sum(events["is_wave"].values))
+    alpha = float(events.attrs["alpha"])
+    event_words = (
+        f"{waves} single event(s) above the same field without lags (p <= {alpha:g} "
+        f"for all together, {events.attrs['count']} surrogates)"
+        if waves else
+        f"no single event above the same field without lags at {alpha:g} "
+        f"({events.attrs['count']} surrogates)"
+    )  # fmt: skip
+    cautions = [*_cautions(material, lags), *([aliasing] if aliasing else [])]
+    if reasons:
+        said = f"Undetermined: {'; '.join(reasons)}."
+        return Verdict("undetermined", said, tuple(reasons), tuple(cautions))
+    if lagging or waves:
+        found = [words for holds, words in ((lagging, lag_words), (waves, event_words))
+                 if holds]  # fmt: skip
+        return Verdict("travelling waves", f"Travelling waves: {'; '.join(found)}.",
+                       (), tuple(cautions))  # fmt: skip
+    said = (f"No propagation found: {lag_words}; {event_words}. This does not show "
+            "that nothing travels.")  # fmt: skip
+    return Verdict("no propagation found", said, (), tuple(cautions))
+
+
+def _too_little(material: Material) -> list[str]:
+    low, _ = material.band
+    found = []
+    cycles = material.seconds * low
+    if cycles < _FEWEST_CYCLES:
+        found.append(
+            f"{material.seconds:.3g} s that the filter does not spoil are {cycles:.2g} "
+            f"cycles of {low:g} Hz, and {_FEWEST_CYCLES} are needed"
+        )
+    if material.sites < max(_SITES, FEWEST_SITES):
+        found.append(f"{material.sites} live sites, and {_SITES} are needed")
+    if material.extent < _ARRAY * material.wavelength:
+        found.append(
+            f"the array of {material.extent:.3g} mm is shorter than a quarter of the "
+            f"wavelength ({material.wavelength:.3g} mm)"
+        )
+    return found
+
+
+def _lag_words(lags: xr.Dataset | None, missing: str) -> tuple[bool, str, bool]:
+    """Whether net lags could be tested, what is said of them, whether there are any."""
+    if lags is None:
+        return False, missing or "net lags were not tested", False
+    said = np.atleast_1d(lags["verdict"].values)
+    p = np.atleast_1d(lags["p"].values).astype(float)
+    if not np.isfinite(p).any():
+        return False, f"net lags: {str(said[0]).removeprefix('undetermined: ')}", False
+    # of several features the least p, times their number
+    least = min(1.0, float(np.nanmin(p)) * int(np.isfinite(p).sum()))
+    if least > float(lags.attrs["alpha"]):
+        return True, f"no net lags (p = {least:.2g})", False
+    k = int(np.nanargmin(p))
+    directed = float(np.atleast_1d(lags["p_directed"].values)[k])
+    words = f"net lags (p = {least:.2g})"
+    if directed <= float(lags.attrs["alpha"]):
+        angle = float(np.atleast_1d(lags["direction"].values)[k])
+        words += f" towards {angle:.0f} deg"
+    else:
+        words += " of a pattern without one direction"
+    return True, words, True
+
+
+def _cautions(material: Material, lags: xr.Dataset | None) -> list[str]:
+    found = []
+    if material.rate < _RATE * material.band[1]:
+        found.append(
+            f"{material.rate:g} Hz is below {_RATE} samples per cycle of "
+            f"{material.band[1]:g} Hz"
+        )
+    if lags is not None and lags.attrs.get("caution"):
+        found.append(str(lags.attrs["caution"]))
+    if lags is not None and "common_average" in str(lags.attrs.get("reference", "")):
+        found.append("a common average reference adds and takes away phase gradients")
+    return found
