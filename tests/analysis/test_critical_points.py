@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave import synthetic
 from cortexwave.analysis.critical_points import critical_points, phase_singularities
 from cortexwave.analysis.flow import robust_flow
 from cortexwave.analysis.gradient import lattice_gradient
 from cortexwave.analysis.point_tracks import Linking, linked
+from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.analysis.zero_points import winding_numbers, zero_points
 from cortexwave.errors import InputError
 
@@ -326,6 +328,35 @@ def test_our_flow_has_the_point_of_neuropatt_within_a_site(golden, name: str):
     assert points.sizes["track"] == 1
     np.testing.assert_allclose(points.x / PITCH, column - 1, atol=0.2)
     np.testing.assert_allclose(9 - points.y / PITCH, row - 1, atol=0.2)  # rows go down
+
+
+@pytest.mark.parametrize(
+    ("kind", "wave", "turns"),
+    [
+        ("node", synthetic.radial_wave, {"spread": "out", "wavelength": 5.0}),
+        ("focus", synthetic.rotating_wave, {"handedness": -1}),
+        ("focus", synthetic.spiral_wave, {"handedness": 1, "spread": "out",
+                                          "wavelength": 8.0}),
+    ],
+)  # fmt: skip
+def test_a_wave_in_noise_of_its_power_is_one_track_as_long_as_it_lasts(
+    kind: str, wave: Callable[..., xr.Dataset], turns: dict
+):
+    sites = synthetic.LatticeSites((10, 10), (PITCH, PITCH))
+    clean = wave(sites, duration=0.8, rate=RATE, frequency=12.0, centre=CENTRE, **turns)
+    field = wave_field(synthetic.with_noise(clean, snr_db=0, seed=1), band=(5.0, 40.0))
+    link = {"farthest": PITCH, "longest_gap": 0.005, "shortest": 0.02}
+    points = critical_points(
+        robust_flow(field, smoothness=0.5, robustness=RATE), **link
+    )
+    lasted = (int(field.valid.sum()) - 2) / RATE
+    assert points.track_duration.values == pytest.approx([lasted])
+    assert points.track_kind.values.tolist() == [kind]
+    away = np.hypot(points.track_x - CENTRE[0], points.track_y - CENTRE[1])
+    assert (away < PITCH / 2).all()
+    singular = phase_singularities(field, **link)
+    hand = [turns["handedness"]] if "handedness" in turns else []
+    assert singular.track_handedness.values.tolist() == hand
 
 
 # misuse

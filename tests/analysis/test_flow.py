@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave import synthetic
 from cortexwave.analysis.flow import normal_flow, robust_flow
 from cortexwave.analysis.flow_solver import RIDGE, robust_horn_schunck
 from cortexwave.analysis.gradient import gradient_of_phase
 from cortexwave.analysis.sites import sites_of
+from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.errors import InputError, SchemaError
 
 RATE = 1000.0  # Hz
@@ -340,6 +342,27 @@ def test_an_outlier_pulls_less_the_more_robust_the_flow_is():
         for beta in (RATE * 10, RATE / 10)
     ]  # fmt: skip
     assert errors[1] < errors[0] / 3
+
+
+def test_the_mean_flow_of_a_plane_in_noise_of_its_power_has_its_direction():
+    sites = synthetic.LatticeSites((10, 10), (PITCH, PITCH))
+    clean = synthetic.plane_wave(sites, duration=0.8, rate=RATE, frequency=15.0,
+                                 wavelength=6.0, direction=30.0)  # fmt: skip
+    noisy = synthetic.with_noise(clean, snr_db=0, seed=1)
+    flow = robust_flow(wave_field(noisy, band=(5.0, 40.0)), **PAPER)
+    flow = flow.isel(time=flow.valid)
+    x, y = (float(flow[f"velocity_{axis}"].mean()) for axis in "xy")
+    # noise steepens gradients, so every flow is too slow, but not turned
+    assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(30, abs=5)
+    assert np.hypot(x, y) == pytest.approx(90, rel=0.15)
+
+
+def test_a_flow_is_the_same_of_a_field_that_is_read_in_parts(monkeypatch):
+    field = field_of(mixed, frames=12)
+    whole = robust_flow(field, **PAPER)
+    monkeypatch.setattr("cortexwave.analysis.flow._SLAB", 300)
+    parts = robust_flow(field, **PAPER)
+    xr.testing.assert_allclose(whole, parts, rtol=1e-9)
 
 
 DEAD = ((0, 0), (0, 9), (9, 0), (9, 9), (2, 6), (7, 3))
