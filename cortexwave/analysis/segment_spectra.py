@@ -126,19 +126,25 @@ def spectra(
     Segments in which a value is missing are left out. A piece is a run of segments of
     one cell.
     """
-    tapers = _sine_tapers(cut.frames)
-    ramp = np.linspace(-1, 1, cut.frames)
-    ramp /= np.linalg.norm(ramp)
-    kept = slice(cut.first, cut.first + cut.frequencies.size)
     for cell, frames in _pieces(values, cut, feature):
         piece = frames[:, live].reshape(-1, cut.frames, int(live.sum()))
         piece = piece[np.isfinite(piece).all(axis=(1, 2))]
-        if not len(piece):
-            continue
-        piece = piece - piece.mean(axis=1, keepdims=True)
-        piece -= ramp[:, None] * (ramp @ piece)[:, None]
-        tapered = tapers[:, :, None] * piece[:, None]
-        yield cell, scipy.fft.rfft(tapered, axis=2)[:, :, kept]
+        if len(piece):
+            yield cell, transformed(piece, cut)
+
+
+def transformed(pieces: np.ndarray, cut: Segments) -> np.ndarray:
+    """Coefficients (segment, taper, frequency, site) of segments (segment, time, site).
+
+    Without mean and slope, tapered; of the frequencies of the band.
+    """
+    ramp = np.linspace(-1, 1, cut.frames)
+    ramp /= np.linalg.norm(ramp)
+    level = pieces - pieces.mean(axis=1, keepdims=True)
+    level -= ramp[:, None] * (ramp @ level)[:, None]
+    tapered = _sine_tapers(cut.frames)[:, :, None] * level[:, None]
+    found: np.ndarray = scipy.fft.rfft(tapered, axis=2)
+    return found[:, :, cut.first : cut.first + cut.frequencies.size]
 
 
 def _pieces(

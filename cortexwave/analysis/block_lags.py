@@ -1,0 +1,214 @@
+"""Lags of a recording, block by block: imaginary parts of cross-spectra.
+
+Signs of all of them turn where a block is reversed in time, and nothing else does, so
+that sums over blocks are tested by tossing signs (`cortexwave.analysis.sign_flips`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy.spatial import cKDTree
+
+from cortexwave.analysis.segment_spectra import Segments, spectra
+from cortexwave.analysis.sites import Sites
+from cortexwave.errors import InputError
+
+MOST_AXES = 128
+_SNAPSHOTS = 512
+# pairs up to two pitches apart: lags of waves longer than 4 pitches are not aliased
+_REACH = 2.05
+_MOST_WAVENUMBERS = 12  # to each side, along an axis
+_BLOCKS = 24
+_BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
+_MEMORY = 3  # blocks are as many times longer than phases are kept
+_LAGS = 8  # segments over which phases are followed
+_INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
+
+
+@dataclass(frozen=True)
+class Lags:
+    """What the blocks of a recording say of lags, each a sum over its segments."""
+
+    pairs: np.ndarray  # (block, tile, entry): imaginary coherency of pairs of axes
+    slope: np.ndarray  # (block, 2): imaginary coherency per mm along x and y
+    asymmetry: np.ndarray  # (block, 2): sum of P(k) k / |k|, of all P = 1
+    coherence: float  # of neighbouring segments
+    steady: bool  # phases are kept for longer than blocks can be
+
+
+def block_lags(
+    values: xr.DataArray, cut: Segments, sites: Sites, feature: int, live: np.ndarray
+) -> Lags | None:
+    """Lags of each block that has a whole segment; None if none has.
+
+    Two readings: the first for the power of each site in each tile (and, of more than
+    128 sites, for the principal axes of the real part of the cross-spectrum, which
+    reversal of time leaves as they are), the second for the lags.
+    """
+    tiles, places = cut.tiles, sites.positions[live]
+    power = np.zeros((len(tiles), len(places)))
+    total, snapshots = 0, []
+    stride = max(1, cut.trials * cut.each * 3 * cut.frequencies.size // _SNAPSHOTS)
+    for _, found in spectra(values, cut, feature, live):
+        power += _by_tile(np.abs(found) ** 2, tiles).sum(axis=(0, 1))
+        total += len(found)
+        if len(places) > MOST_AXES:
+            snapshots.append(found.reshape(-1, len(places))[::stride])
+    if not total:
+        return None
+    if np.any(power <= 0):
+        raise InputError(
+            f"field '{values.name}': {int((power <= 0).any(axis=0).sum())} sites have "
+            "no power in a part of the band"
+        )
+    scale = np.repeat(1 / np.sqrt(power), [t.stop - t.start for t in tiles], axis=0)
+    axes = principal_axes(np.concatenate(snapshots)) if snapshots else None
+    across, metric = neighbours(places, sites.pitch)
+    k, toward = _wavenumbers(places, sites.pitch)
+    into = np.exp(1j * places @ k.T)  # a wave along k is exp(-i k.r)
+    kinds = len(places) if axes is None else axes.shape[1]
+    upper = np.triu_indices(kinds, 1)
+    pairs = np.zeros((cut.cells, len(tiles), upper[0].size))
+    slope, bias = np.zeros((cut.cells, 2)), np.zeros((cut.cells, 2))
+    members, energy = np.zeros(cut.cells), 0.0
+    keeping = _Keeping(cut.frequencies.size, min(_LAGS, (total - 1) // 2))
+    loudness = 1 / np.sqrt(power.sum(axis=0))
+    for cell, found in spectra(values, cut, feature, live):
+        members[cell] += len(found)
+        keeping.add(found[:, 0] * loudness)
+        strength = np.abs((found * loudness) @ into) ** 2
+        bias[cell] += strength.sum(axis=(0, 1, 2)) @ toward
+        energy += float(strength.sum())
+        whole = found * scale  # (segment, taper, frequency, site)
+        slope[cell] += slopes(whole, across)
+        seen = whole if axes is None else whole @ axes
+        for tile, part in enumerate(tiles):
+            mine = seen[:, :, part].reshape(-1, kinds)
+            half = mine.imag.T @ mine.real
+            pairs[cell, tile] += half[upper] - half.T[upper]
+    kept = members > 0
+    coherence = keeping.coherence(tiles)
+    starts, steady = _starts(int(kept.sum()), total, coherence)
+    return Lags(
+        pairs=np.add.reduceat(pairs[kept], starts),
+        slope=np.add.reduceat(slope[kept], starts) @ metric / len(tiles),
+        asymmetry=np.add.reduceat(bias[kept], starts) / energy,
+        coherence=float(coherence[0]) if coherence.size else np.nan,
+        steady=steady,
+    )
+
+
+class _Keeping:
+    """Products of segments with those 1 to `lags` before, as they come by."""
+
+    def __init__(self, frequencies: int, lags: int):
+        self._last: list[np.ndarray] = []
+        self._products = np.zeros((lags, frequencies), dtype=complex)
+        self._power = np.zeros(frequencies)
+        self._pairs, self._count = np.zeros(lags), 0
+
+    def add(self, found: np.ndarray) -> None:
+        """Segments (segment, frequency, site) that follow those before."""
+        for segment in found:
+            for lag, earlier in enumerate(self._last):
+                self._products[lag] += np.sum(segment * earlier.conj(), axis=1)
+                self._pairs[lag] += 1
+            self._power += np.sum(np.abs(segment) ** 2, axis=1)
+            self._count += 1
+            self._last = [segment, *self._last][: len(self._products)]
+
+    def coherence(self, tiles: tuple[slice, ...]) -> np.ndarray:
+        """Coherence (lag,) of segments with earlier ones, of the most coherent tile.
+
+        Squares are averaged over the frequencies of a tile by their power, so that a
+        narrow rhythm counts for what it is there.
+        """
+        if not self._pairs.size:
+            return np.zeros(0)
+        share = np.maximum(self._pairs, 1)[:, None] / max(self._count, 1)
+        kept = np.abs(self._products / share) ** 2
+        begins = [tile.start for tile in tiles]
+        most = np.add.reduceat(self._power**2, begins)
+        return np.sqrt((np.add.reduceat(kept, begins, axis=1) / most).max(axis=1))
+
+
+def _starts(cells: int, total: int, coherence: np.ndarray) -> tuple[np.ndarray, bool]:
+    """First cell of each block, and whether a rhythm outlasts what blocks can be."""
+    lost = np.flatnonzero(coherence < _INCOHERENT)
+    memory = int(lost[0]) if lost.size else total  # in segments; 0: none is kept
+    wanted = _BLOCKS if memory == 0 else total // (_MEMORY * memory)
+    steady = wanted < _BLOCKS_KEPT and memory > 0
+    if steady and not lost.size:
+        wanted = _BLOCKS  # it may go on for ever: shorter blocks are no worse
+    blocks = min(cells, _BLOCKS, max(wanted, _BLOCKS_KEPT))
+    return np.arange(blocks) * cells // blocks, steady
+
+
+def _by_tile(values: np.ndarray, tiles: tuple[slice, ...]) -> np.ndarray:
+    """Sums over the frequencies of each tile: (segment, taper, tile, site)."""
+    return np.add.reduceat(values, [tile.start for tile in tiles], axis=2)
+
+
+def principal_axes(snapshots: np.ndarray, most: int = MOST_AXES) -> np.ndarray:
+    """The strongest axes (site, axis) of what the sites share at lag 0.
+
+    Coefficients (snapshot, site), each site brought to a power of 1. Axes of the real
+    part of the cross-spectrum stay where they are if time is reversed.
+    """
+    scale = np.sqrt(np.mean(np.abs(snapshots) ** 2, axis=0))
+    rows = np.concatenate([snapshots.real, snapshots.imag]) / scale
+    _, vectors = np.linalg.eigh(rows @ rows.T)
+    axes = rows.T @ vectors[:, -most:]
+    return axes / np.linalg.norm(axes, axis=0)
+
+
+def neighbours(
+    places: np.ndarray, pitch: float
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+    """Pairs up to 2 pitches apart (first, second, displacement d); inverse sum d d'."""
+    first, second = cKDTree(places).query_pairs(_REACH * pitch, output_type="ndarray").T
+    apart = places[second] - places[first]
+    return (first, second, apart), np.linalg.pinv(apart.T @ apart)
+
+
+def slopes(
+    whole: np.ndarray, pairs: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Sum over pairs of Im(X_i X_j*) d_ij, (2,): positive where j follows i."""
+    first, second, apart = pairs
+    flat = whole.reshape(-1, whole.shape[-1]).T.copy()
+    lead = np.einsum("ps,ps->p", flat.imag[first], flat.real[second])
+    lead -= np.einsum("ps,ps->p", flat.real[first], flat.imag[second])
+    return lead @ apart
+
+
+def _wavenumbers(places: np.ndarray, pitch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers (k, 2) in rad/mm up to half of 1/pitch, and unit vectors."""
+    extent = np.maximum(np.ptp(places, axis=0), pitch)
+    highest = np.pi / pitch
+    sides = np.minimum(_MOST_WAVENUMBERS, np.round(extent / pitch / 2)).astype(int)
+    x, y = (np.linspace(-highest, highest, 2 * side + 1) for side in sides)
+    k = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    size = np.linalg.norm(k, axis=1)
+    k = k[(size > 0) & (size < highest * (1 - 1e-9))]
+    return k, k / np.linalg.norm(k, axis=1, keepdims=True)
+
+
+def degrees(vector: np.ndarray) -> float:
+    """Direction of (x, y) in degrees, [-180, 180), counter-clockwise from +x."""
+    return float((np.degrees(np.arctan2(vector[1], vector[0])) + 180) % 360 - 180)
+
+
+def direction_error(vectors: np.ndarray) -> float:
+    """Jackknife standard error of the direction of the sum of vectors (block, 2), deg.
+
+    Each block is left out once (Tukey 1958); angles are taken from that of the sum.
+    """
+    total = vectors.sum(axis=0)
+    left = total - vectors
+    turn = np.angle((left @ [1, 1j]) * np.conj(total @ [1, 1j]))
+    blocks = len(vectors)
+    return float(np.degrees(np.sqrt((blocks - 1) / blocks * np.sum(turn**2))))

@@ -1,0 +1,271 @@
+"""Does the response to a stimulus reach one site after another?
+
+Lags of what is the same in every trial. Products of two different trials hold nothing
+but that: what each trial has of its own, its waves as well as its noise, is 0 on
+average in them. Trials are split into groups; in each the mean of one half is set
+against the mean of the other half. If the response begins everywhere at once, a group
+whose trials are reversed in time about the response is as likely as the group itself,
+and without a response a half is as likely as its negative; either turns the sign of
+the lags between halves, so tossing the signs of the groups is an exact test of both
+(`cortexwave.analysis.sign_flips`). Coins are not tossed for frequencies: of one mean
+response there are too few to reject, and its course ties them together.
+
+That there is a locked response at all is tested by itself, against trials shifted in
+time at random (N5). Modules active one after another in a fixed order have lags too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.analysis.block_lags import (
+    MOST_AXES,
+    degrees,
+    direction_error,
+    neighbours,
+    principal_axes,
+    slopes,
+)
+from cortexwave.analysis.segment_spectra import (
+    Segments,
+    check_band,
+    segments_of,
+    transformed,
+)
+from cortexwave.analysis.sign_flips import FEWEST_BLOCKS, flipped, lengths, signs
+from cortexwave.analysis.sites import (
+    Sites,
+    frames_of,
+    live_sites,
+    picked,
+    sampling_rate,
+    sites_of,
+)
+from cortexwave.errors import InputError
+
+_GROUPS = 8  # 2^7 signs; more groups of fewer trials see weak responses less well
+_LOCKING_AXES = 16
+_STEPS = 12  # Gauss-Newton; it settles in four or five
+_UNITS = {
+    "p": "1", "p_directed": "1", "p_omnibus": "1", "p_locked": "1", "z_directed": "1",
+    "z_omnibus": "1", "direction": "deg", "direction_error": "deg",
+    "latency_slope": "s/mm", "speed": "mm/s", "used_trials": "1", "verdict": "",
+}  # fmt: skip
+
+
+def stimulus_locked_lags(
+    epochs: xr.Dataset,
+    *,
+    band: tuple[float, float],
+    window: tuple[float, float],
+    seed: int,
+    variable: str | None = None,
+    count: int = 999,
+    alpha: float = 0.05,
+) -> xr.Dataset:
+    """p that a response without lags would show such lags, of epochs (trial, time, ...).
+
+    `epochs` as `cw.epochs` cuts them.
+    `window` is the stretch of each trial to look at, (start, end) in s on the time axis
+    of the epochs; it must hold 2 cycles of the band's lower end. Scalars, or over
+    `feature`: `p` of two statistics together, `p_directed` (along one direction) and
+    `p_omnibus` (any pattern: plane, out of a source, turning), `z_directed`,
+    `z_omnibus` in sd of the sign flips; `p_locked`, that a response locked to the onset
+    is there at all. `direction` (deg) with its jackknife `direction_error` (deg);
+    `latency_slope` (s/mm), by how much the response is later per mm along the
+    direction, from the phases of neighbours' products of different trials, each
+    frequency and pair by its strength, and `speed` = 1 / latency_slope. Of a response
+    out of the middle of the array direction and slope are those of what is left over.
+    `verdict`: "stimulus-locked lags", "a locked response, no lags found", "no locked
+    response found" (at `alpha`), or "undetermined: " and why.
+
+    Trials with a missing value at a live site are left out; 12 are needed, 16 or more
+    give 8 groups. `window` without the stimulus' own artefact, please: it is locked,
+    and at all sites at once.
+    """
+    values = picked(epochs, variable)
+    if "trial" not in values.dims:
+        raise InputError(
+            f"field '{values.name}' has dims {values.dims}, no 'trial': cut the "
+            "recording around its stimuli with epochs(recording, events, window=...)"
+        )
+    if count < 99:
+        raise InputError(f"count is {count}; a p of 0.05 needs 99 flips or more")
+    rate, sites = sampling_rate(values), sites_of(values)
+    low, high = check_band(band, rate)
+    inside = _inside(values, window)
+    chosen = values.isel(time=inside)
+    cut = segments_of(chosen, rate, (low, high), chosen.sizes["time"] / rate)
+    frames = frames_of(chosen)
+    rows = [
+        _tested(frames[:, feature], cut, sites, str(values.name),
+                count=count, seed=seed, alpha=alpha)
+        for feature in range(frames.shape[1])
+    ]  # fmt: skip
+    dims = ("feature",) if "feature" in values.dims else ()
+    found = {
+        name: xr.Variable(dims, [row[name] for row in rows] if dims else rows[0][name],
+                          {"units": _UNITS[name]} if _UNITS[name] else {})
+        for name in _UNITS
+    }  # fmt: skip
+    attributes = {
+        "variable": str(values.name), "band": [low, high], "count": count,
+        "window": [float(end) for end in window], "seed": seed, "alpha": alpha,
+        "null": "groups of trials reversed in time about the response (lags); trials "
+        "shifted at random (locking, N5)",
+    }  # fmt: skip
+    coords = {"feature": values["feature"]} if "feature" in values.coords else {}
+    return xr.Dataset(found, coords, attributes)
+
+
+def _inside(values: xr.DataArray, window: tuple[float, float]) -> slice:
+    time = np.asarray(values["time"].values, dtype=float)
+    start, end = (float(edge) for edge in window)
+    step = (time[-1] - time[0]) / (time.size - 1)
+    if not time[0] - step / 2 <= start < end <= time[-1] + step * 1.5:
+        raise InputError(
+            f"window is {start:g} to {end:g} s; it must rise and lie in the epochs, "
+            f"{time[0]:g} to {time[-1]:g} s"
+        )
+    first = int(np.searchsorted(time, start - 1e-6 * step))
+    return slice(first, int(np.searchsorted(time, end - 1e-6 * step)))
+
+
+def _tested(
+    field: np.ndarray, cut: Segments, sites: Sites, name: str,
+    *, count: int, seed: int, alpha: float,
+) -> dict:  # fmt: skip
+    live = live_sites(field)
+    if live.sum() < 9:
+        raise InputError(f"field '{name}' has {int(live.sum())} sites that are neither "
+                         "missing nor constant; lags need 9")  # fmt: skip
+    known = field[..., live]
+    known = known[np.isfinite(known).all(axis=(1, 2))][:, : cut.frames]
+    trials = len(known)
+    if trials < 2 * FEWEST_BLOCKS:
+        why = f"undetermined: {trials} whole trials; {2 * FEWEST_BLOCKS} are needed"
+        return {**dict.fromkeys(_UNITS, np.nan), "used_trials": trials, "verdict": why}
+    # neighbouring trials may share the state of the tissue: one group, both halves
+    groups = min(_GROUPS, trials // 2)
+    group = np.arange(trials) * groups // trials
+    spectra = transformed(known, cut)  # (trial, taper, frequency, site)
+    raw = np.abs(spectra) ** 2
+    power = np.add.reduceat(raw, [t.start for t in cut.tiles], axis=2).sum(axis=(0, 1))
+    widths = [tile.stop - tile.start for tile in cut.tiles]
+    whole = spectra / np.sqrt(np.repeat(power, widths, axis=0))
+    first, second = _halves(whole, group, groups)
+    places = sites.positions[live]
+    pairs, metric = neighbours(places, sites.pitch)
+    # Im(A B* + B A*) is half the difference of the lags of A + B and of A - B
+    slope = np.stack([
+        slopes(a + b, pairs) - slopes(a - b, pairs)
+        for a, b in zip(first, second, strict=True)
+    ]) @ metric  # fmt: skip
+    sign = signs(groups, count=count, seed=seed)
+    test = flipped({
+        "directed": np.linalg.norm(sign @ slope, axis=1),
+        "omnibus": lengths(sign, _pair_lags(whole, first, second, cut)),
+    })  # fmt: skip
+    locked = _locking(whole, cut, count=count, seed=seed)
+    late = _latency(spectra / np.sqrt(power.sum(axis=0)), cut, pairs)
+    steep = float(np.linalg.norm(late))
+    if locked > alpha:
+        verdict = "no locked response found"
+    elif test.combined > alpha:
+        verdict = "a locked response, no lags found"
+    else:
+        verdict = "stimulus-locked lags"
+    return {
+        "p": test.combined, "p_directed": test.p["directed"],
+        "p_omnibus": test.p["omnibus"], "p_locked": locked,
+        "z_directed": test.z["directed"], "z_omnibus": test.z["omnibus"],
+        "direction": degrees(late), "direction_error": direction_error(slope),
+        "latency_slope": steep, "speed": 1 / steep if steep > 0 else np.inf,
+        "used_trials": trials, "verdict": verdict,
+    }  # fmt: skip
+
+
+def _halves(
+    whole: np.ndarray, group: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of every other trial of each group (group, taper, frequency, site), twice."""
+    first, second = [], []
+    for g in range(groups):
+        mine = whole[group == g]
+        first.append(mine[::2].mean(axis=0))
+        second.append(mine[1::2].mean(axis=0))
+    return np.stack(first), np.stack(second)
+
+
+def _pair_lags(
+    whole: np.ndarray, first: np.ndarray, second: np.ndarray, cut: Segments
+) -> np.ndarray:
+    """Im of the halves' products, of all pairs of sites (or axes), (group, tile, pair)."""
+    sites = whole.shape[-1]
+    if sites > MOST_AXES:
+        axes = principal_axes(whole.reshape(-1, sites)[:: max(1, len(whole) // 16)])
+        first, second = first @ axes, second @ axes
+    kinds = first.shape[-1]
+    upper = np.triu_indices(kinds, 1)
+    lags = np.zeros((len(first), len(cut.tiles), upper[0].size))
+    for tile, part in enumerate(cut.tiles):
+        a = first[:, :, part].reshape(len(first), -1, kinds)
+        b = second[:, :, part].reshape(len(first), -1, kinds)
+        half = a.imag.swapaxes(1, 2) @ b.real + b.imag.swapaxes(1, 2) @ a.real
+        lags[:, tile] = (half - half.swapaxes(1, 2))[:, upper[0], upper[1]]
+    return lags
+
+
+def _locking(whole: np.ndarray, cut: Segments, *, count: int, seed: int) -> float:
+    """p of the energy of the mean response against trials shifted in time (N5).
+
+    A shift is a phase that grows with frequency, all of the window long; axes of what
+    the sites share at lag 0 stay as they are.
+    """
+    sites = whole.shape[-1]
+    axes = principal_axes(
+        whole.reshape(-1, sites)[:: 1 + whole[..., 0].size // 512],
+        min(_LOCKING_AXES, sites),
+    )
+    seen = whole @ axes
+    draw = np.random.default_rng([seed, 5])
+    observed = np.sum(np.abs(seen.sum(axis=0)) ** 2)
+    flat = seen.transpose(2, 0, 1, 3).reshape(cut.frequencies.size, len(whole), -1)
+    reached = 0
+    for _ in range(count):
+        shift = draw.random(len(whole)) * cut.seconds
+        turn = np.exp(-2j * np.pi * cut.frequencies[:, None] * shift)
+        energy = np.sum(np.abs(turn[:, None] @ flat) ** 2)
+        reached += int(energy >= observed * (1 - 1e-12))
+    return (1 + reached) / (1 + count)
+
+
+def _latency(
+    spectra: np.ndarray,
+    cut: Segments,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """How much later the response is per mm along x and y, (2,) in s/mm.
+
+    The delay that makes the sum of neighbours' products of different trials most real,
+    by Gauss-Newton: sum of Re(E exp(-i 2 pi f tau.d)). Re and Im enter linearly, so
+    that frequencies without a response cancel; phases would pull the delay to 0, as
+    smooth noise has the same phase at neighbours. NaN where there is no maximum.
+    """
+    first, second, apart = pairs
+    total = spectra.sum(axis=0)  # (taper, frequency, site)
+    product = np.sum(total[..., first] * total[..., second].conj(), axis=0)
+    for trial in spectra:
+        product -= np.sum(trial[..., first] * trial[..., second].conj(), axis=0)
+    omega = 2 * np.pi * cut.frequencies[:, None]
+    delay = np.zeros(2)
+    for _ in range(_STEPS):
+        turned = product * np.exp(-1j * omega * (apart @ delay))  # (frequency, pair)
+        slope = np.sum(omega * turned.imag, axis=0) @ apart
+        bend = np.sum(omega**2 * turned.real, axis=0)
+        curvature = apart.T @ (bend[:, None] * apart)
+        if np.linalg.eigvalsh(curvature)[-1] <= 0:
+            return np.full(2, np.nan)
+        delay = delay + np.linalg.pinv(curvature, rcond=1e-9) @ slope
+    return delay
