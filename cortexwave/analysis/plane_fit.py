@@ -22,6 +22,7 @@ from cortexwave.analysis.plane_search import (
     Templates,
     WavenumberGrid,
     longest_mean,
+    turns,
 )
 from cortexwave.analysis.sites import Sites, frames_of, like, sites_of
 from cortexwave.errors import InputError
@@ -114,15 +115,14 @@ def _plane_course(
         )
     phase, positions = phase[:, live], sites.positions[live]
     centred = positions - positions.mean(axis=0)
-    fit = fit_plane(
-        np.exp(1j * phase), positions, longest_wavenumber=longest_wavenumber(sites)
-    )
-    square, rho = np.empty(len(phase)), np.empty(len(phase))
+    z = turns(phase)
+    fit = fit_plane(z, positions, longest_wavenumber=longest_wavenumber(sites))
+    square, rho = np.empty(len(z)), np.empty(len(z))
     size = max(1, _BLOCK // len(positions))
-    for part in (slice(k, k + size) for k in range(0, len(phase), size)):
-        plane = fit.offset[part, None] - fit.k[part] @ centred.T
-        square[part] = np.nanmean(np.sin(phase[part] - plane) ** 2, axis=1)
-        rho[part] = _adjusted_rho(phase[part], plane)
+    for part in (slice(k, k + size) for k in range(0, len(z), size)):
+        plane = turns(fit.offset[part, None] - fit.k[part] @ centred.T)
+        square[part] = np.nanmean((z[part] * plane.conj()).imag ** 2, axis=1)
+        rho[part] = _adjusted_rho(z[part], plane)
     # of a cosine of the rest: as its mean falls, the slope is known less
     square = square / fit.resultant**2 + _ROUNDING**2
     shown = np.flatnonzero((valid | ~valid.any()) & np.isfinite(phase).all(axis=1))
@@ -159,20 +159,21 @@ def _degrees(k: np.ndarray) -> np.ndarray:
     return np.where(found >= 180, -180.0, found)
 
 
-def _adjusted_rho(phase: np.ndarray, plane: np.ndarray) -> np.ndarray:
+def _adjusted_rho(z: np.ndarray, plane: np.ndarray) -> np.ndarray:
     """Jammalamadaka's circular correlation, squared, adjusted for four parameters."""
-    count = np.isfinite(phase).sum(axis=1)
+    live = np.isfinite(z)
+    count = live.sum(axis=1)
     sines = []
-    for angle in (phase, np.where(np.isfinite(phase), plane, np.nan)):
-        mean = np.angle(np.nanmean(np.exp(1j * angle), axis=1, keepdims=True))
-        sines.append(np.nan_to_num(np.sin(angle - mean)))
+    for each in (z, plane):
+        known = each if live.all() else np.where(live, each, 0)
+        mean = known.sum(axis=1, keepdims=True)
+        sines.append((known * np.exp(-1j * np.angle(mean))).imag)
     a, b = sines
+    spread = np.sum(b * b, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        square = np.sum(a * b, axis=1) ** 2 / (
-            np.sum(a * a, axis=1) * np.sum(b * b, axis=1)
-        )
+        square = np.sum(a * b, axis=1) ** 2 / (np.sum(a * a, axis=1) * spread)
         found = 1 - (1 - square) * (count - 1) / (count - 4)
-    unison = np.sum(b * b, axis=1) <= count * _ROUNDING**2
+    unison = spread <= count * _ROUNDING**2
     return np.where(unison | (count <= 4), np.nan, found)
 
 

@@ -58,7 +58,7 @@ class Templates:
     @classmethod
     def over(cls, positions: np.ndarray, grid: WavenumberGrid) -> Templates:
         at_x, at_y, column, row = _rows_and_columns(positions)
-        along = _turns(np.outer(at_x, grid.x)), _turns(np.outer(grid.y, at_y))
+        along = turns(np.outer(at_x, grid.x)), turns(np.outer(grid.y, at_y))
         short = along[0].astype(np.complex64), along[1].astype(np.complex64)
         whole = None
         if at_x.size * at_y.size > 4 * len(positions):  # they are on no lattice
@@ -118,7 +118,7 @@ def _refined(
     basis = np.stack([np.ones(x.size), x, y, x * x, x * y, y * y], axis=-1)
 
     def moments(k: np.ndarray, of: np.ndarray) -> np.ndarray:
-        turned = of * _turns(k @ positions.T)
+        turned = of * turns(k @ positions.T)
         return turned.real @ basis + 1j * (turned.imag @ basis)
 
     k, reach = start.copy(), np.full(len(start), grid.step)
@@ -145,8 +145,8 @@ def _refined(
     return k, found[:, 0], at_limit
 
 
-def _turns(angle: np.ndarray) -> np.ndarray:
-    # twice as fast as exp of an imaginary number
+def turns(angle: np.ndarray) -> np.ndarray:
+    """exp(i angle), in half the time that exp of an imaginary number takes."""
     turned = np.empty(angle.shape, complex)
     np.cos(angle, out=turned.real)
     np.sin(angle, out=turned.imag)
