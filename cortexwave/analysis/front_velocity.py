@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 from scipy.stats import f as f_distribution
 
 _PLANE, _QUADRATIC = 3, 6  # terms
+_CENTRES = 200  # sites whose pairs with all others are taken
 _SCATTER = 0.9  # mean resultant of the directions of a curved front (26 deg)
 
 
@@ -158,25 +160,24 @@ def effective_count(positions: np.ndarray, residuals: np.ndarray, terms: int) ->
     """
     count = len(residuals)
     variance = float(residuals @ residuals) / max(count - terms, 1)
-    if variance <= 0 or count > _MOST_PAIRS:
+    if variance <= 0:
         return float(count)
-    apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    pairs = np.triu_indices(count, 1)
-    distance = apart[pairs]
-    product = (residuals[:, None] * residuals[None])[pairs] / variance
-    width = float(np.median(np.where(apart > 0, apart, np.inf).min(axis=1)))
-    bins = np.floor(distance / width - 0.5).astype(int)
+    # of many sites, pairs of some with all say as much
+    from_here = np.unique(np.linspace(0, count - 1, _CENTRES).astype(int))
+    apart = cdist(positions[from_here], positions)
+    other = apart > 0
+    product = residuals[from_here, None] * residuals / variance
+    width = float(np.median(np.where(other, apart, np.inf).min(axis=1)))
+    bins = np.floor(apart[other] / width - 0.5).astype(int)
     number = np.bincount(bins)
-    sums = np.bincount(bins, weights=product)
-    mean = sums / np.maximum(number, 1)
-    # a bin of chance is not a correlation: two standard errors of n independent pairs
-    counts = (mean > 2 / np.sqrt(np.maximum(number, 1))) & (number > 0)
-    reach = len(counts) if counts.all() else int(np.argmin(counts))
-    total = count + 2 * float(sums[:reach].sum())
+    sums = np.bincount(bins, weights=product[other])
+    # a bin of chance is no correlation: two standard errors of independent pairs,
+    # each of which is counted from both ends
+    chance = 2 / np.sqrt(np.maximum(number / 2, 1))
+    leans = (number > 0) & (sums > chance * number)
+    reach = len(leans) if leans.all() else int(np.argmin(leans))
+    total = count + count / len(from_here) * float(sums[:reach].sum())
     return float(np.clip(count**2 / total, 1.0, count))
-
-
-_MOST_PAIRS = 5000  # sites of which all pairs are taken
 
 
 def local_slowness(
