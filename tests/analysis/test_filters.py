@@ -151,6 +151,12 @@ def test_beyond_the_edge_less_than_the_share_of_energy_lies(rate, band, causal):
     assert energy[away >= edge - 1.5 / rate].sum() >= 1e-4 * energy.sum()
 
 
+def test_the_edge_is_a_time_whatever_the_rate():
+    # by the digital filter itself at 10 and 100 samples a cycle, coarser beyond
+    edges = [edge_seconds(rate=rate, band=BAND) for rate in (400, 4000, 30_000)]
+    np.testing.assert_allclose(edges, 0.282, rtol=0.02)
+
+
 @pytest.mark.parametrize(("rate", "band"), EDGES)
 def test_a_step_at_the_end_leaves_less_than_2_percent_beyond_the_edge(rate, band):
     # An end is as if all before it were wrong by some height: what that adds.
