@@ -156,7 +156,8 @@ def test_normal_flow_of_scattered_electrodes_is_that_of_the_lattice_they_stand_o
 
 
 def test_synchrony_has_no_flow_instead_of_an_infinite_one():
-    field = field_of(lambda t, x, y: TURN * 15 * t)
+    # rounding leaves a gradient, which speeds would be 1 over
+    field = field_of(lambda t, x, y: TURN * 15 * t + 1e-12 * x * y)
     assert normal_flow(field).velocity_x.isnull().all()
     robust = robust_flow(field, **PAPER)
     assert robust.velocity_x.isnull().all()
@@ -398,12 +399,20 @@ def test_a_site_missing_in_one_frame_is_missing_in_its_two_pairs_only():
 
 
 def test_no_frame_depends_on_another():
-    field = field_of(mixed, frames=40)
-    whole = robust_flow(field, **PAPER)
-    alone = robust_flow(field.isel(time=slice(30, 32)), **PAPER)
-    # matrix products of other widths round otherwise
-    np.testing.assert_allclose(whole.velocity_x[30], alone.velocity_x[0], rtol=1e-9)
-    assert whole.iterations[30] == alone.iterations[0]
+    def harder_and_harder(t, x, y):
+        return plane(30)(t, x, y) + 40 * t * mixed(t, x, y)
+
+    field = field_of(harder_and_harder, frames=40)
+    whole = robust_flow(field, smoothness=0.5, robustness=RATE / 20)
+    # some are done before others, which go on in the same block
+    assert len(set(whole.iterations.values.tolist())) > 3
+    for first in (0, 12, 30):
+        pair = field.isel(time=slice(first, first + 2))
+        alone = robust_flow(pair, smoothness=0.5, robustness=RATE / 20)
+        # matrix products of other widths round otherwise
+        np.testing.assert_allclose(whole.velocity_x[first], alone.velocity_x[0],
+                                   rtol=1e-7)  # fmt: skip
+        assert whole.iterations[first] == alone.iterations[0]
 
 
 def test_a_frame_that_may_not_iterate_long_enough_says_so():
@@ -448,8 +457,8 @@ def test_trials_and_features_are_each_their_own():
 
 def test_flow_is_valid_where_both_frames_are():
     field = field_of(plane(30))
-    field["valid"][0] = False
-    assert normal_flow(field).valid.values.tolist() == [False, True, True, True, True]
+    field["valid"][3] = False
+    assert normal_flow(field).valid.values.tolist() == [True, True, False, False, True]
 
 
 # how near other fields come: their solver stops at a change of 1 %, begins at the flow
