@@ -6,6 +6,7 @@ found. Wavenumbers are in cycles/mm, positive where the wave travels to; speeds 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,11 +14,13 @@ import numpy as np
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import SERIES, ColourScale, number
 from cortexwave.view.phase_maps import expect
+from cortexwave.view.wave_events import KIND_COLOURS, event_kinds
 
 _RANGE = 40.0  # dB shown below the greatest, at most
 _UNITS = {"frequency": "Hz", "wavenumber": "1/mm"}
@@ -95,11 +98,11 @@ def _decibels(
     if level == "all":
         above = values[frequency > 0]
         greatest = np.nanmax(above) if np.isfinite(above).any() else np.nan
-        text = "power / greatest (dB)"
+        text = "power (dB of the greatest)"
     else:
         known = np.where(np.isfinite(values), values, -np.inf)
         greatest = known.max(axis=1, keepdims=True)
-        text = "power / greatest at each frequency (dB)"
+        text = "power (dB, each frequency)"
     with np.errstate(divide="ignore", invalid="ignore"):
         shown = 10 * np.log10(values / greatest)
     finite = shown[np.isfinite(shown)]
@@ -215,21 +218,69 @@ def draw_surrogate_test(test: xr.Dataset, axes: Axes | None = None) -> Axes:
             _scores(axes, test, scores)
         null = str(test.attrs.get("null", ""))
         if null:
-            axes.set_title(pieces.plain(f"null: {null}", 70), fontsize=7, loc="left",
-                           pad=3)  # fmt: skip
+            inches = axes.get_window_extent().width / axes.figure.dpi
+            lines = textwrap.wrap(f"null: {null}", max(20, int(inches / 0.053)))[:2]
+            axes.set_title("\n".join(pieces.plain(line, 90) for line in lines),
+                           fontsize=7, loc="left", pad=3)  # fmt: skip
     return axes
+
+
+def draw_event_masses(events: xr.Dataset, axes: Axes | None = None) -> Axes:
+    """The mass of every event against the greatest in each recording without lags.
+
+    `events` of `find_waves`, with `mass`, `kind`, `is_wave` and `null_mass` over
+    surrogates, which are the histogram. Above it events are dots, a row and colour for
+    each kind, filled where they are waves. Kinds that do not travel have no mass.
+    """
+    expect(events, ("mass", "null_mass", "kind", "is_wave"), "find_waves")
+    made = events["null_mass"].values.astype(float)
+    made = made[np.isfinite(made)]
+    mass = events["mass"].values.astype(float)
+    is_wave = np.asarray(events["is_wave"].values, dtype=bool)
+    names = events["kind"].values.astype(str)
+    tested = np.isfinite(mass)
+    if "p" in events:
+        tested &= np.isfinite(events["p"].values.astype(float))
+    kinds = [kind for kind in event_kinds(events) if tested[names == kind].any()]
+    with pieces.journal_style():
+        if axes is None:
+            figure = pieces.new_figure(3.4, 2.4)
+            axes = pieces.axes_at(figure, 0.6, 0.45, 2.65, 1.45)
+        _surrogates(axes, made, "", 1.7)
+        for row, kind in enumerate(kinds):
+            high = 0.95 - 0.3 * row / max(4, len(kinds) - 1)
+            for wave in (False, True):
+                x = mass[tested & (names == kind) & (is_wave == wave)]
+                axes.plot(x, np.full(x.size, high), "o", ms=3.4, mew=0.8,
+                          mec=KIND_COLOURS[kind],
+                          mfc=KIND_COLOURS[kind] if wave else "none",
+                          transform=axes.get_xaxis_transform())  # fmt: skip
+        axes.set_title(
+            f"{tested.sum()} events tested, {is_wave[tested].sum()} waves (filled)\n"
+            f"grey: greatest of each of {made.size} surrogates",
+            fontsize=7, loc="left", pad=3,
+        )  # fmt: skip
+        axes.set(xlabel="mass of an event", ylabel="surrogates")
+    return axes
+
+
+def _surrogates(axes: Axes, made: np.ndarray, label: str, room: float) -> None:
+    """Their histogram, under `room` times its height for what stands above it."""
+    if made.size:
+        bins = int(np.clip(np.sqrt(made.size), 8, 40))
+        axes.hist(made, bins, color=pieces.QUIET, alpha=0.6, lw=0, label=label)
+    axes.set_ylim(0, room * axes.get_ylim()[1])
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
 def _histogram(axes: Axes, test: xr.Dataset) -> None:
     made = np.asarray(test["surrogates"].values, dtype=float).ravel()
     made = made[np.isfinite(made)]
     seen, p = float(test["statistic"]), float(test["p"])
-    axes.hist(made, int(np.clip(np.sqrt(made.size), 8, 40)), color=pieces.QUIET,
-              alpha=0.6, lw=0, label=f"{made.size} surrogates")  # fmt: skip
+    _surrogates(axes, made, f"{made.size} surrogates", 1.45)
     axes.axvline(seen, color=SERIES[1], lw=1.4,
                  label=f"measured, p = {number(p, 2)}")  # fmt: skip
     axes.set(xlabel=_label(test), ylabel="surrogates")
-    axes.set_ylim(0, 1.45 * axes.get_ylim()[1])  # room for the key
     axes.legend(frameon=False, fontsize=6.5, loc="upper left", handlelength=1.2,
                 borderaxespad=0.1)  # fmt: skip
 

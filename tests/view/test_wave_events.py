@@ -12,16 +12,14 @@ from matplotlib.patches import Rectangle
 
 from cortexwave.errors import InputError
 from cortexwave.view.pieces import new_figure
-from cortexwave.view.wave_events import (
-    KIND_COLOURS,
-    KINDS,
+from cortexwave.view.wave_distributions import (
     Reference,
     draw_direction_distribution,
-    draw_event_raster,
     draw_frequency_distribution,
     draw_speed_distribution,
     draw_wavelength_distribution,
 )
+from cortexwave.view.wave_events import KIND_COLOURS, KINDS, draw_event_raster
 
 NAN = np.nan
 UNITS = {"start": "s", "end": "s", "duration": "s", "speed": "mm/s",
@@ -96,12 +94,12 @@ def test_z_is_written_at_an_event_and_p_where_there_is_no_z():
 
 
 def test_texts_that_would_run_into_each_other_are_left_out():
-    start = np.arange(300) * 0.1
+    start = np.arange(100) * 0.3
     many = xr.Dataset({
         "start": ("event", start, {"units": "s"}),
         "end": ("event", start + 0.05, {"units": "s"}),
-        "kind": ("event", np.full(300, "plane", object)),
-        "is_wave": ("event", np.ones(300, bool)), "z": ("event", np.full(300, 3.14)),
+        "kind": ("event", np.full(100, "plane", object)),
+        "is_wave": ("event", np.ones(100, bool)), "z": ("event", np.full(100, 3.14)),
     })  # fmt: skip
     figure = draw_event_raster(many)
     axes = figure.axes[0]

@@ -12,7 +12,12 @@ from matplotlib.colors import to_hex
 
 from cortexwave.errors import InputError
 from cortexwave.view.colours import SERIES
-from cortexwave.view.wave_spectra import draw_surrogate_test, draw_wavenumber_frequency
+from cortexwave.view.wave_events import KIND_COLOURS
+from cortexwave.view.wave_spectra import (
+    draw_event_masses,
+    draw_surrogate_test,
+    draw_wavenumber_frequency,
+)
 
 FREQUENCY = np.arange(0.0, 42.0, 2.0)
 
@@ -83,7 +88,7 @@ def test_power_can_be_in_decibels_of_each_frequency(radial):
     assert drawn[8, 2] == drawn[5, 5] == pytest.approx(0.0)
     assert drawn[8, 5] == pytest.approx(-20.0)
     key = axes.child_axes[0].get_ylabel()
-    assert key == "power / greatest at each frequency (dB)"
+    assert key == "power (dB, each frequency)"
 
 
 def test_lines_of_speeds_are_f_over_k_and_named_in_m_per_s(radial):
@@ -209,3 +214,34 @@ def test_several_z_are_bars_with_their_p():
 def test_what_is_no_test_is_refused(test, message):
     with pytest.raises(InputError, match=message):
         draw_surrogate_test(test)
+
+
+@pytest.fixture
+def events():
+    return xr.Dataset(
+        {"mass": ("event", [3.0, 0.4, 2.0, np.nan]),
+         "p": ("event", [0.01, 0.6, 0.02, np.nan]),
+         "kind": ("event", np.array(["plane", "plane", "spiral", "standing"], object)),
+         "is_wave": ("event", [True, False, True, False]),
+         "null_mass": ("surrogate", np.linspace(0, 1, 99))},
+    )  # fmt: skip
+
+
+def test_masses_of_events_stand_above_those_of_the_surrogates(events):
+    axes = draw_event_masses(events)
+    assert sum(bar.get_height() for bar in axes.patches) == 99
+    dots = [
+        (line.get_xdata().tolist(), to_hex(line.get_markeredgecolor()),
+         line.get_markerfacecolor() != "none")
+        for line in axes.lines if line.get_xdata().size
+    ]  # fmt: skip
+    plane, spiral = KIND_COLOURS["plane"], KIND_COLOURS["spiral"]
+    assert dots == [([0.4], plane, False), ([3.0], plane, True), ([2.0], spiral, True)]
+    assert axes.get_title(loc="left") == (
+        "3 events tested, 2 waves (filled)\ngrey: greatest of each of 99 surrogates"
+    )
+
+
+def test_masses_without_their_surrogates_are_refused(events):
+    with pytest.raises(InputError, match="'null_mass', as find_waves gives"):
+        draw_event_masses(events.drop_vars("null_mass"))
