@@ -233,7 +233,7 @@ def averaged_down(
 def _travelling(held: _Held, stretches: list[Stretch]) -> Iterator[dict]:
     """Rows of the stretches that last, each frame in the one of the greatest mass."""
     taken = np.zeros(len(held.time), dtype=bool)
-    for stretch in sorted(stretches, key=lambda each: -each.mass):
+    for stretch in sorted(stretches, key=lambda each: (-each.mass, -each.score)):
         start, stop = stretch.start, stretch.stop
         if taken[start:stop].mean() > 0.5:
             continue
@@ -294,7 +294,7 @@ def _resting(held: _Held, rows: list[dict]) -> list[dict]:
     found = []
     for kind, holds, score in (("synchronous", unison >= SYNCHRONOUS, unison),
                                ("standing", standing, doubled)):  # fmt: skip
-        for start, stop, _ in runs(np.where(holds & free, 1.0, 0.0)):
+        for start, stop in runs(holds & free):
             frequency, cycles = held.cycles(start, stop)
             if cycles >= _LEAST_CYCLES:
                 row = _row(held, start, stop, kind, frequency)

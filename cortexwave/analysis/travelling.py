@@ -3,11 +3,12 @@
 Each frame has a score for every kind of wave (`cortexwave.analysis.templates`). A
 smooth field in which nothing travels scores too, now and then and for a while; so
 scores are standardised by surrogates of the same field without lags (`reversed_lags`:
-the null N3f), and a stretch is what stays above the 99th percentile of theirs. Its mass
-is the sum of what it has above it. Each other surrogate gives the greatest mass it has
-anywhere, of any kind; a stretch is a wave where hardly any surrogate reaches its mass
-(Maris & Oostenveld 2007, J Neurosci Methods 164:177, the greatest cluster as the
-statistic, which holds the rate of false alarms for the whole recording).
+the null N3f). A stretch is a run of frames above the 99th percentile of theirs, or of a
+score of 0.85 that anybody would see in the maps. Its mass is the sum of what it has
+above that percentile. Each other surrogate gives the greatest mass it has anywhere, of
+any kind; a stretch is a wave where hardly any surrogate reaches its mass (Maris &
+Oostenveld 2007, J Neurosci Methods 164:177, the greatest cluster as the statistic,
+which holds the rate of false alarms for the whole recording).
 
 A frame that follows unison better than the wave counts for nothing: a field in unison
 with noise on it always leans some way or other.
@@ -26,6 +27,7 @@ import scipy.fft
 from cortexwave.analysis.templates import KINDS, TRAVELLING, Bank
 
 THRESHOLD_QUANTILE = 0.99
+SEEN = 0.85  # a score that is a stretch of itself, tested like any other
 _TILE_FREQUENCIES = 4
 _ABOVE_BAND = 1.5  # a field is looked at up to so many times its highest frequency
 _SYNCHRONOUS = KINDS.index("synchronous")
@@ -39,6 +41,7 @@ class Stretch:
     start: int
     stop: int
     mass: float
+    score: float  # summed over frames
     template: int  # of the bank: the one at the frame of the best score
 
 
@@ -82,18 +85,23 @@ def test_segment(
         return (scores - centre) / spread - limit
 
     longer = frames / spectrum.frames
+    excess = beyond(own)
     found = []
-    for k, excess in enumerate(beyond(own).T):
-        for start, stop, mass in runs(excess):
-            peak = start + int(excess[start:stop].argmax())
-            found.append(Stretch(TRAVELLING[k], round(start * longer),
-                                 min(frames, round(stop * longer)), mass,
-                                 int(templates[peak, k])))  # fmt: skip
-    masses = [
-        _greatest(beyond(_scores(spectrum.reversed_lags(draw).field(), bank)[0]))
-        for _ in range(count)
-    ]
-    # a mass is counted per frame of the field, so that segments of any rate compare
+    for k, kind in enumerate(TRAVELLING):
+        for start, stop, mass in _stretches(excess[:, k], own[:, k]):
+            peak = start + int(own[start:stop, k].argmax())
+            found.append(Stretch(
+                kind, round(start * longer), min(frames, round(stop * longer)), mass,
+                float(own[start:stop, k].sum()), int(templates[peak, k]),
+            ))  # fmt: skip
+    masses = []
+    for _ in range(count):
+        scores = _scores(spectrum.reversed_lags(draw).field(), bank)[0]
+        over = beyond(scores)
+        masses.append(max(
+            (mass for k in range(len(TRAVELLING))
+             for _, _, mass in _stretches(over[:, k], scores[:, k])), default=0.0,
+        ))  # fmt: skip
     return SegmentTest(found, np.array(masses))
 
 
@@ -146,16 +154,15 @@ def _scores(field: np.ndarray, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
     return np.where(follows, scores, 0)[:, :travelling], templates[:, :travelling]
 
 
-def runs(excess: np.ndarray) -> list[tuple[int, int, float]]:
-    """Start, stop and sum of each run of positive values of (frame,)."""
-    above = np.concatenate([[0], (excess > 0).astype(np.int8), [0]])
-    steps = np.diff(above)
-    total = np.concatenate([[0.0], np.cumsum(np.where(excess > 0, excess, 0))])
+def _stretches(excess: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, float]]:
+    """Start, stop and mass of each stretch of one kind, from values of (frame,)."""
+    total = np.concatenate([[0.0], np.cumsum(np.maximum(excess, 0))])
+    return [(start, stop, float(total[stop] - total[start]))
+            for start, stop in runs((excess > 0) | (scores >= SEEN))]  # fmt: skip
+
+
+def runs(holds: np.ndarray) -> list[tuple[int, int]]:
+    """Start and stop of each run of frames in which something holds, (frame,)."""
+    steps = np.diff(np.concatenate([[0], holds.astype(np.int8), [0]]))
     starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    return [(int(a), int(b), float(total[b] - total[a]))
-            for a, b in zip(starts, stops, strict=True)]  # fmt: skip
-
-
-def _greatest(excess: np.ndarray) -> float:
-    """The greatest mass of any run in (frame, kind)."""
-    return max((mass for each in excess.T for _, _, mass in runs(each)), default=0.0)
+    return [(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
