@@ -9,15 +9,24 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cortexwave.checking import (
+    checked_document,
+    count_faulty,
+    document_files,
+    loaded_protocol,
+    one_of,
+    read_band,
+    read_bytes,
+)
 from cortexwave.errors import CortexwaveError, InputError, Interrupted
 from cortexwave.terminal import (
     follow,
+    follow_analysis,
     follow_training,
     print_json,
     print_nested,
@@ -26,9 +35,6 @@ from cortexwave.terminal import (
     say,
     show_warning,
 )
-
-if TYPE_CHECKING:
-    from cortexwave.protocol.document import Protocol
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -76,7 +82,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check protocols without running them: every fault with its line."""
-    results = [_checked(file, settings or []) for file in _protocol_files(paths)]
+    results = [checked_document(file, settings or []) for file in document_files(paths)]
     if as_json:
         print_json(results)
     else:
@@ -86,7 +92,7 @@ def check(
             else:
                 say("\n".join(result["faults"]))
     if not all(result["ok"] for result in results):
-        raise typer.Exit(2) if as_json else InputError(_count_faulty(results))
+        raise typer.Exit(2) if as_json else InputError(count_faulty(results))
 
 
 @app.command()
@@ -106,7 +112,7 @@ def run(
     """Run a protocol and stream the recording to a file."""
     from cortexwave.simulation import running
 
-    loaded = _loaded(protocol, settings or [], dtype)
+    loaded = loaded_protocol(protocol, settings or [], dtype)
     follow(
         running(loaded, output, backend=backend, device=device, overwrite=overwrite),
         quiet,
@@ -220,6 +226,54 @@ def info(
         print_nested(described)
 
 
+@app.command()
+def analyse(
+    recording: Annotated[Path, typer.Argument(help="Recording of a model or a lab.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="waves.h5; waves.csv and .png beside it."),
+    ],
+    band: Annotated[str, typer.Option(help="'5 Hz:40 Hz'.")],
+    field: Annotated[str | None, typer.Option(help="Variable to analyse.")] = None,
+    method: Annotated[
+        str, typer.Option(help="Phase: generalized, hilbert or morlet.")
+    ] = "generalized",
+    surrogates: Annotated[int, typer.Option(help="Fields without lags.")] = 99,
+    alpha: Annotated[float, typer.Option(help="Rate of false alarms allowed.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Of the surrogates.")] = 0,
+    wavelength: Annotated[
+        str | None, typer.Option(help="Shortest of known waves: '1.2 mm'.")
+    ] = None,
+    memory: Annotated[str, typer.Option(help="Largest at a time: '2 GiB'.")] = "2 GiB",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the waves of a recording: measures, events, null tests, a page."""
+    from cortexwave.analysis.analyses import open_waves
+    from cortexwave.analysis.analysing import analysing
+    from cortexwave.units import quantity
+    from cortexwave.wave_report import write_wave_page
+
+    checked_method = one_of("--method", method, ("generalized", "hilbert", "morlet"))
+    steps = analysing(
+        recording, output, band=read_band(band), seed=seed, variable=field,
+        method=checked_method, order=4, measures=None, count=surrogates, alpha=alpha,
+        wavelength=quantity(wavelength, "mm") if wavelength else None,
+        memory=read_bytes(memory), overwrite=overwrite,
+    )  # fmt: skip
+    follow_analysis(steps, quiet)
+    found = open_waves(output)
+    page = write_wave_page(found, output.with_suffix(".png"))
+    table = output.with_suffix(".csv")
+    if as_json:
+        print_json({"path": str(output), "events": str(table), "page": str(page),
+                    "word": found.word, "verdict": found.verdict})  # fmt: skip
+        return
+    print(found.verdict)
+    print(f"{output}\n{table}\n{page}")
+
+
 @app.command("list")
 def list_(
     what: Annotated[
@@ -314,62 +368,6 @@ def view(
     for name, difference in differences.items():
         print(f"greatest difference of {name}: {difference:.2g} of max|{name}|")
     print(written)
-
-
-def _protocol_files(paths: Iterable[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
-            if not found:
-                raise InputError(f"{path}: there is no .yaml file below this folder")
-            files += found
-        else:
-            files.append(path)
-    return files
-
-
-def _checked(file: Path, settings: list[str]) -> dict[str, Any]:
-    try:
-        title = _title_of_checked(file, settings)
-    except CortexwaveError as error:
-        return {"file": str(file), "ok": False, "faults": str(error).splitlines()}
-    return {"file": str(file), "ok": True, "title": title, "faults": []}
-
-
-def _title_of_checked(file: Path, settings: list[str]) -> str:
-    from cortexwave.documents import read_document
-
-    if read_document(file).values.get("kind") == "training":
-        from cortexwave.learning.training_document import (
-            check_training_document,
-            load_training,
-        )
-        from cortexwave.protocol.changes import read_changes
-
-        training = load_training(file).with_changes(read_changes(settings))
-        check_training_document(training)
-        return training.title
-    from cortexwave.preparation import prepare
-
-    protocol = _loaded(file, settings, None)
-    prepare(protocol)
-    return protocol.title
-
-
-def _count_faulty(results: list[dict[str, Any]]) -> str:
-    faulty = sum(not result["ok"] for result in results)
-    return f"{faulty} of {len(results)} documents cannot be used"
-
-
-def _loaded(file: Path, settings: list[str], dtype: str | None) -> Protocol:
-    from cortexwave.protocol.changes import changed, read_changes
-    from cortexwave.protocol.loading import load_protocol
-
-    changes = read_changes(settings)
-    if dtype is not None:
-        changes |= {"run.dtype": dtype, "record.dtype": dtype}
-    return changed(load_protocol(file), changes)
 
 
 def _whole_numbers(text: str) -> list[int]:

@@ -13,6 +13,7 @@ import typer
 from cortexwave.errors import Interrupted
 
 if TYPE_CHECKING:
+    from cortexwave.analysis.analysing import Progress as Analysed
     from cortexwave.learning.training import Progress as Trained
     from cortexwave.simulation import Progress
 
@@ -58,6 +59,20 @@ def follow_training(progress: Iterator[Trained], quiet: bool) -> None:
     except Interrupted as error:  # typer would swallow the message
         say(str(error))
         raise typer.Exit(error.exit_code) from None
+
+
+def follow_analysis(progress: Iterator[Analysed], quiet: bool) -> None:
+    """Analyse to the end, with a bar where there is a terminal to show it."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    shown = console.is_terminal and not quiet
+    with Bar(console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("waves", total=None)
+        for now in progress:
+            bar.update(task, completed=now.done, total=now.total,
+                       description=now.stage)  # fmt: skip
 
 
 def _scores_line(seed: int, row: dict[str, Any]) -> str:

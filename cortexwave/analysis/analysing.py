@@ -8,6 +8,7 @@ piece from the recording as it is, unfiltered.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +212,10 @@ def _steps(
                 file.write(name, made)
         file.write("maps", _maps(recording, events, margin, rate, wanted))
         judged = _judged(sums, sites, values, rate, wanted, events, lags, missing)
-        path = file.finish(word=judged.word, verdict=str(judged))
+        path = file.finish(
+            word=judged.word, verdict=str(judged), sentence=judged.sentence,
+            reasons=json.dumps(judged.reasons), cautions=json.dumps(judged.cautions),
+        )  # fmt: skip
     write_csv(events, path.with_suffix(".csv"))
     yield Progress(frames, frames, "done")
     return path
@@ -345,10 +349,10 @@ def _maps(
 
 
 def _strongest(events: xr.Dataset) -> np.ndarray:
-    """Rows of the events that stand out most, at most six."""
+    """Rows of the events that stand out most, at most six: waves first."""
     mass = np.nan_to_num(events["mass"].values, nan=-1.0)
-    order = np.argsort(-mass, kind="stable")
-    return order[mass[order] > 0][:_MAPS]
+    order = np.lexsort((events["score"].values, mass, events["is_wave"].values))[::-1]
+    return order[:_MAPS]
 
 
 def _judged(

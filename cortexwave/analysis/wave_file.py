@@ -112,7 +112,9 @@ class WaveFileWriter:
         made = self._file.create_group(group, track_order=True)
         for dim, size in table.sizes.items():
             if dim in table.coords:
-                _column(made, str(dim), table[dim]).make_scale(str(dim))
+                scale = _column(made, str(dim), table[dim])
+                scale.make_scale(str(dim))
+                _attributes(scale, table[dim].attrs)
             else:
                 made.create_dataset(str(dim), (size,), "i4").make_scale(_BARE % size)
         for name, variable in table.variables.items():
@@ -154,8 +156,13 @@ def _describe(
 ) -> None:
     for axis, dim in enumerate(variable.dims):
         kept.dims[axis].attach_scale(scales[str(dim)])
-    for key, value in variable.attrs.items():
-        kept.attrs[str(key)] = value if np.isscalar(value) else json.dumps(value)
+    _attributes(kept, variable.attrs)
+
+
+def _attributes(kept: h5py.Dataset, attributes: Mapping[Any, Any]) -> None:
+    for key, value in attributes.items():
+        if value is not None:
+            kept.attrs[str(key)] = value if np.isscalar(value) else json.dumps(value)
 
 
 def is_wave_file(path: str | Path) -> bool:

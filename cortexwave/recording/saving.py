@@ -46,8 +46,9 @@ def save_recording(
         held = any(str(each).startswith(prefix) for each in recording.data_vars)
         tables[name] = table(recording) if held else None
     writer = RecordingWriter(
-        path, layout, attributes={**provenance.attributes(), **attributes}, protocol=_TEXT,
-        protocol_resolved="{}", events=tables["events"], drive=tables["drive"],
+        path, layout, attributes={**provenance.attributes(), **attributes},
+        protocol=_TEXT, protocol_resolved="{}", events=tables["events"],
+        drive=tables["drive"],
         overwrite=overwrite,
     )  # fmt: skip
     with writer:
