@@ -96,5 +96,7 @@ def climbed(phasors: np.ndarray, bank: Bank, template: int) -> Followed:
                  "maxfev": 300},
     )  # fmt: skip
     best = made(found.x)
+    if kind in ("source", "sink"):  # the climb may have turned one into the other
+        kind = "source" if best.radial > 0 else "sink"
     return Followed(kind, -float(found.fun), best.wave, best.centre, best.charge,
                     best.radial)  # fmt: skip

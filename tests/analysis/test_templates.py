@@ -77,6 +77,18 @@ def test_a_radial_wave_is_followed_to_its_centre(kind):
     assert found.radial == pytest.approx(sign * 2 * np.pi / 3.1, rel=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_noisy_radial_wave_goes_the_way_of_its_wavenumber(seed):
+    draw = np.random.default_rng(seed)
+    r, _ = _about((1.97, 2.17))
+    sign = 1 if seed % 2 else -1
+    lag = sign * 2 * np.pi / 4.0 * r + 0.8 * draw.standard_normal(100)
+    found = best_wave(_phasors(lag), BANK)
+    assert (found.kind, np.sign(found.radial)) == (
+        ("source", 1) if sign > 0 else ("sink", -1)
+    )
+
+
 @pytest.mark.parametrize("charge", [1, -1])
 @pytest.mark.parametrize("radial", [0.0, 2 * np.pi / 3.0, -2 * np.pi / 3.0])
 def test_a_turning_wave_is_followed_with_its_sense_and_spread(charge, radial):
