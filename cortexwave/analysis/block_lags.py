@@ -24,6 +24,7 @@ _MOST_WAVENUMBERS = 12  # to each side, along an axis
 _BLOCKS = 24
 _BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
 _MEMORY = 3  # blocks are as many times longer than phases are kept
+_HELD = 2**23  # values
 _LAGS = 8  # segments over which phases are followed
 _INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
 
@@ -49,16 +50,20 @@ def block_lags(
     reversal of time leaves as they are), the second for the lags.
     """
     tiles, places = cut.tiles, sites.positions[live]
-    power = np.zeros((len(tiles), len(places)))
+    held: list[tuple[int, np.ndarray]] | None = None
+    if values.size <= _HELD:  # a small recording is transformed once
+        held = list(spectra(values, cut, feature, live))
+    squares = np.zeros((cut.frequencies.size, len(places)))
     total, snapshots = 0, []
     stride = max(1, cut.trials * cut.each * 3 * cut.frequencies.size // _SNAPSHOTS)
-    for _, found in spectra(values, cut, feature, live):
-        power += _by_tile(np.abs(found) ** 2, tiles).sum(axis=(0, 1))
+    for _, found in held or spectra(values, cut, feature, live):
+        squares += np.sum(found.real**2 + found.imag**2, axis=(0, 1))
         total += len(found)
         if len(places) > MOST_AXES:
             snapshots.append(found.reshape(-1, len(places))[::stride])
     if not total:
         return None
+    power = np.add.reduceat(squares, [tile.start for tile in tiles])  # (tile, site)
     if np.any(power <= 0):
         raise InputError(
             f"field '{values.name}': {int((power <= 0).any(axis=0).sum())} sites have "
@@ -76,7 +81,7 @@ def block_lags(
     members, energy = np.zeros(cut.cells), 0.0
     keeping = _Keeping(cut.frequencies.size, min(_LAGS, (total - 1) // 2))
     loudness = 1 / np.sqrt(power.sum(axis=0))
-    for cell, found in spectra(values, cut, feature, live):
+    for cell, found in held or spectra(values, cut, feature, live):
         members[cell] += len(found)
         keeping.add(found[:, 0] * loudness)
         strength = np.abs((found * loudness) @ into) ** 2
@@ -145,11 +150,6 @@ def _starts(cells: int, total: int, coherence: np.ndarray) -> tuple[np.ndarray, 
         wanted = _BLOCKS  # it may go on for ever: shorter blocks are no worse
     blocks = min(cells, _BLOCKS, max(wanted, _BLOCKS_KEPT))
     return np.arange(blocks) * cells // blocks, steady
-
-
-def _by_tile(values: np.ndarray, tiles: tuple[slice, ...]) -> np.ndarray:
-    """Sums over the frequencies of each tile: (segment, taper, tile, site)."""
-    return np.add.reduceat(values, [tile.start for tile in tiles], axis=2)
 
 
 def principal_axes(snapshots: np.ndarray, most: int = MOST_AXES) -> np.ndarray:
