@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_OVERSAMPLING = 4  # templates per width of the main lobe, 2 pi / aperture
+# Templates per width of the main lobe, 2 pi / aperture. Among few sites noise makes
+# other lobes nearly as high, so that the height has to be had to 10 %.
+_OVERSAMPLING, _OF_MANY, _MANY = 4, 2, 400
 _STEPS = 40
 _CLOSE = 1e-5  # of the distance of templates; the step after it is the square
 
@@ -28,8 +30,9 @@ class WavenumberGrid:
     @classmethod
     def over(cls, positions: np.ndarray, limit: float) -> WavenumberGrid:
         axes = []
+        closeness = _OVERSAMPLING if len(positions) <= _MANY else _OF_MANY
         for length in np.ptp(positions, axis=0):
-            half = int(np.ceil(limit * _OVERSAMPLING * length / (2 * np.pi))) + 1
+            half = int(np.ceil(limit * closeness * length / (2 * np.pi))) + 1
             axes.append(np.linspace(-limit, limit, 2 * half + 1))
         steps = [2 * limit / (axis.size - 1) for axis in axes]
         return cls(axes[0], axes[1], limit, min(steps))
