@@ -277,3 +277,21 @@ def test_the_unit_of_time_scales_speed_alone():
     assert ratio.median().item() == pytest.approx(1, rel=1e-6)
     gap = apart(one.plane_direction, other.plane_direction.values)
     assert gap.median().item() < 1e-6
+
+
+def test_fits_on_grids_of_wavenumbers_miss_a_plane_that_this_one_finds(golden):
+    with h5py.File(golden("inputs_10x10.h5")) as file:
+        values = np.moveaxis(file["plane"][()], -1, 0)[None]
+    with h5py.File(golden("planefit_10x10.h5")) as file:
+        fit = file["plane"]
+        frames = fit["frames"][()].astype(int) - 1  # theirs begin at 1
+        coarse, aliased = fit["cl_spatial_freq"][()], fit["ucsf_pw_alp_deg"][()]
+    # WaveMonk's grid ends at 18 degrees per electrode, below the 24 of this wave
+    assert coarse == pytest.approx(np.radians(18.0))
+    # the other tries up to 60 rad per electrode, and takes an alias: truth is 30
+    assert np.all(apart(aliased, 30.0) > 90)
+    recording = labelled(values, np.arange(2000) / 1000.0, *axes_of(*FRAMES["y falls"]))
+    found = plane_wave(wave_field(recording, band=BAND)).isel(trial=0, time=frames)
+    per_electrode = 0.4 * np.hypot(found.wavenumber_x, found.wavenumber_y)
+    assert per_electrode.values == pytest.approx(2 * np.pi * 0.4 / WAVELENGTH, rel=0.01)
+    assert apart(found.plane_direction.values, -30.0).max() < 0.5  # y is up here
