@@ -39,8 +39,8 @@ def correlation_distance(
     """Coherency of a wave field against distance (mm), for each trial and feature.
 
     Means over the pairs of sites in bins of `width` mm (the pitch if None) around its
-    multiples; `distance` is that of the bin's middle. `coherency_real`: in phase, 1 at
-    no distance. `coherency_imag`: with the pairs ordered along `lag_direction` (deg),
+    multiples; `distance` is the mean of its pairs. `coherency_real`: in phase, 1 at no
+    distance. `coherency_imag`: with the pairs ordered along `lag_direction` (deg),
     positive where the site farther along it follows; the direction is that in which the
     lags add up, so that noise has a little of it. `coherency_imag_rms` is without
     order, with a floor of about 1 / sqrt(2 bandwidth duration). `coherency_size`: |.|,
@@ -57,23 +57,23 @@ def correlation_distance(
         rows.append(_binned(pairs, directions[-1], width))
     bins = sorted({number for row in rows for number in row})
     names = ("real", "imag", "imag_rms", "size")
-    missing = (np.nan,) * len(names) + (0.0,)
+    missing = (np.nan,) * len(names) + (0.0, 0.0)
     table = np.array([[row.get(number, missing) for number in bins] for row in rows])
     dims = [dim for dim in ("trial", "feature") if dim in field.dims]
     shape = [field.sizes[dim] for dim in dims]
+    distance = table[..., -1].sum(axis=0) / table[..., -2].sum(axis=0)
     table = table.reshape(*shape, len(bins), len(missing))
     variables: dict[str, tuple] = {
         f"coherency_{name}": ((*dims, "distance"), table[..., k], {"units": "1"})
         for k, name in enumerate(names)
     }
     variables["pairs"] = (
-        (*dims, "distance"), table[..., -1].astype(int), {"units": "1"}
+        (*dims, "distance"), table[..., -2].astype(int), {"units": "1"}
     )  # fmt: skip
     variables["lag_direction"] = (
         tuple(dims), np.reshape(directions, shape), {"units": "deg"}
     )  # fmt: skip
     at = {dim: field[dim].variable for dim in dims if dim in field.coords}
-    distance = np.array(bins, dtype=float) * (width or 1.0)
     return xr.Dataset(
         variables,
         {**at, "distance": ("distance", distance, {"units": "mm"})},
@@ -95,7 +95,7 @@ def _lag_direction(pairs: Pairs) -> float:
 def _binned(
     pairs: Pairs, direction: float, width: float
 ) -> dict[int, tuple[float, ...]]:
-    """Real, imaginary, rms imaginary part, size and number of the pairs, by bin."""
+    """By bin of pairs: real, imaginary, rms imaginary part, size; number, distances."""
     along = np.radians(0.0 if np.isnan(direction) else direction)
     order = np.sign(pairs.x * np.cos(along) + pairs.y * np.sin(along))
     values = pairs.coherency
@@ -110,6 +110,7 @@ def _binned(
             float(np.sqrt((mine.imag**2).mean())),
             float(size[number == each].mean()),
             float(mine.size),
+            float(pairs.distance[number == each].sum()),
         )
     return found
 

@@ -194,8 +194,9 @@ def rotation_correlation(frames: Frames) -> dict[str, np.ndarray]:
             continue
         x, y = frames.travel_x[which], frames.travel_y[which]
         theta, by_x, by_y = _about_sites(site_key(frames.sites), known.tobytes())
-        curl = y @ by_x - x @ by_y
-        at = np.argmax(np.abs(curl), axis=1)
+        curl = np.abs(y @ by_x - x @ by_y)
+        # the first of equal ones, whatever rounding makes of them
+        at = np.argmax(curl >= curl.max(axis=1, keepdims=True) * (1 - 1e-9), axis=1)
         phase = _about_mean(frames.cosine[which], frames.sine[which])
         if not known.all():
             phase = np.where(known, phase, 0.0)

@@ -1,9 +1,9 @@
 """Waves by their wavevectors: standing or travelling, which way, and how fast.
 
 A wave cos(2 pi f t - k.r) has its power at +k, one that comes the other way at -k, and
-two of equal power stand. Space is transformed without taper or padding, at the
-wavevectors of the Fourier transform of a lattice, or of the box around scattered
-electrodes: a wave longer than the array is hardly told from its opposite.
+two of equal power stand. Space is transformed without taper, at whole numbers of waves
+across the lattice, or across the box around scattered electrodes (at half numbers, too,
+for a whole trial): a wave longer than the array is hardly told from its opposite.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from cortexwave.analysis.wave_frames import (
     sites_by_key,
 )
 
+_FINER = (
+    2  # half a wave across: coarser, directions lean towards the axes by up to 17 deg
+)
 _DIRECT = 128  # sites up to which a product of matrices is faster than a transform
+_NULL = 1e-9
 _SEGMENT = 4.0  # periods of the band's lower edge in a segment of `ridge`
 _ZOOMS = 12
 _UNISON = 0.95
@@ -51,36 +55,39 @@ def net_direction(course: Course) -> dict[str, float]:
     analytic signal over the whole trial and band (its frequencies are all positive, so
     that P(k) is not P(-k)) without k = 0; `net_direction` in deg is where the sum
     points. `standing_ratio_overall` is the standing ratio of the same power: waves that
-    go both ways by turns have a high one, though nothing stands at any time.
+    go both ways by turns have a high one, though nothing stands at any time, and so has
+    unison.
     """
-    wavevectors = wavevectors_of(course.sites)
+    wavevectors = wavevectors_of(course.sites, finer=_FINER)
     half = len(wavevectors) // 2
     there, back = np.zeros((2, half + 1))
     for signal in course.blocks():
-        sums = spatial_power(signal.real, signal.imag, course.sites)
+        sums = spatial_power(signal.real, signal.imag, course.sites, finer=_FINER)
         there += sums[0].sum(axis=0)
         back += sums[1].sum(axis=0)
     units = wavevectors[:half]
     units = units / np.linalg.norm(units, axis=1, keepdims=True)
     x, y = (there - back)[:half] @ units
     whole = (there + back)[:half].sum()
-    known = whole > 1e-12 * (there + back).sum()
+    asymmetry = float(np.hypot(x, y) / whole) if whole > 0 else float("nan")
+    direction = float(np.degrees(np.arctan2(y, x)))
     return {
-        "net_direction_asymmetry": float(np.hypot(x, y) / whole) if known else np.nan,
-        "net_direction": float(np.degrees(np.arctan2(y, x))) if known else np.nan,
+        "net_direction_asymmetry": asymmetry,
+        # a sum that is no more than rounding has no direction
+        "net_direction": direction if asymmetry > _NULL else float("nan"),
         "standing_ratio_overall": float(_balance(there[None], back[None])[0]),
     }
 
 
-def wavevectors_of(sites: Sites) -> np.ndarray:
+def wavevectors_of(sites: Sites, *, finer: int = 1) -> np.ndarray:
     """Wavevectors (wavevector, 2) x, y in rad/mm, the opposite of each in its mirror.
 
-    Whole numbers of waves across the array, short of two sites per wave, where a wave
-    is its own opposite. k = 0 is in the middle.
+    Whole numbers of waves across the array (of 1 / `finer`), short of two sites per
+    wave, where a wave is its own opposite. k = 0 is in the middle.
     """
     axes = []
-    for across, most in zip(_extent(sites), _highest(sites), strict=True):
-        axes.append(2 * np.pi * np.arange(-most, most + 1) / across)
+    for across, most in zip(_extent(sites), _highest(sites, finer), strict=True):
+        axes.append(2 * np.pi * np.arange(-most, most + 1) / (finer * across))
     x, y = np.meshgrid(*axes)
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
@@ -94,15 +101,18 @@ def _extent(sites: Sites) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _highest(sites: Sites) -> tuple[int, int]:
+def _highest(sites: Sites, finer: int) -> tuple[int, int]:
+    """Greatest number of the parts of a wave across x, y with more than two sites."""
     if sites.shape is not None:
-        return (sites.shape[1] - 1) // 2, (sites.shape[0] - 1) // 2
-    x, y = (int(np.ceil(round(a / sites.pitch, 6) / 2)) - 1 for a in _extent(sites))
+        return (finer * sites.shape[1] - 1) // 2, (finer * sites.shape[0] - 1) // 2
+    # rounded, as an extent that is a whole number of pitches is seldom exactly so
+    x, y = (int(np.ceil(finer * round(a / sites.pitch, 6) / 2)) - 1
+            for a in _extent(sites))  # fmt: skip
     return max(x, 0), max(y, 0)
 
 
 def spatial_power(
-    cosine: np.ndarray, sine: np.ndarray, sites: Sites
+    cosine: np.ndarray, sine: np.ndarray, sites: Sites, *, finer: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """|sum z exp(i k.r)|^2 of z = cosine + i sine (frame, site), there and back.
 
@@ -110,17 +120,18 @@ def spatial_power(
     their opposites.
     """
     if sites.shape is None or sites.spacing is None or sites.count <= _DIRECT:
-        waves = _waves(site_key(sites))
+        waves = _waves(site_key(sites), finer)
         cc, cs = np.split(cosine @ waves, 2, axis=1)
         sc, ss = np.split(sine @ waves, 2, axis=1)
         return (cc - ss) ** 2 + (cs + sc) ** 2, (cc + ss) ** 2 + (cs - sc) ** 2
     ny, nx = sites.shape
     # exp(+i k.r) is the inverse transform's sign; a falling axis turns it
     signs = [-1 if step > 0 else 1 for step in sites.spacing]
-    spectrum = scipy.fft.fft2((cosine + 1j * sine).reshape(-1, ny, nx))
-    most_x, most_y = _highest(sites)
-    rows = signs[0] * np.arange(-most_y, most_y + 1) % ny
-    columns = signs[1] * np.arange(-most_x, most_x + 1) % nx
+    padded = finer * ny, finer * nx
+    spectrum = scipy.fft.fft2((cosine + 1j * sine).reshape(-1, ny, nx), padded)
+    most_x, most_y = _highest(sites, finer)
+    rows = signs[0] * np.arange(-most_y, most_y + 1) % padded[0]
+    columns = signs[1] * np.arange(-most_x, most_x + 1) % padded[1]
     half = (2 * most_x + 1) * (2 * most_y + 1) // 2 + 1
     found = spectrum[:, rows[:, None], columns].reshape(len(cosine), -1)
     power = found.real**2 + found.imag**2
@@ -128,12 +139,12 @@ def spatial_power(
 
 
 @lru_cache(maxsize=2)
-def _waves(key: SiteKey) -> np.ndarray:
+def _waves(key: SiteKey, finer: int) -> np.ndarray:
     """Cosine beside sine of k.r (site, 2 wavevector), of half and the middle."""
     sites = sites_by_key(key)
     # from the middle, so that where the array lies in the world costs no digits
     places = sites.positions - sites.positions.mean(axis=0)
-    wavevectors = wavevectors_of(sites)
+    wavevectors = wavevectors_of(sites, finer=finer)
     angle = places @ wavevectors[: len(wavevectors) // 2 + 1].T
     return np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
 
