@@ -178,22 +178,26 @@ def _frames(
     """Both variables part by part, (frame, y, x), NaN in frames that are not valid."""
     sizes = dataset[names[0]].sizes
     assert sites.shape is not None
-    step = max(1, _SLAB // sites.count)
-    valid = np.ones(sizes["time"], dtype=bool)
+    frames = sizes["time"]
+    # parts of two frames or more: the last knows its frequency by the one before
+    parts = np.array_split(
+        np.arange(frames), max(1, frames // max(2, _SLAB // sites.count))
+    )
+    valid = np.ones(frames, dtype=bool)
     if "valid" in dataset:
         valid = np.asarray(dataset["valid"].values, dtype=bool)
     for trial in range(sizes.get("trial", 1)):
         for feature in range(sizes.get("feature", 1)):
-            for start in range(0, sizes["time"], step):
-                part = {"trial": [trial], "feature": [feature],
-                        "time": slice(start, start + step)}  # fmt: skip
+            for each in parts:
+                within = slice(int(each[0]), int(each[-1]) + 1)
+                part = {"trial": [trial], "feature": [feature], "time": within}
                 blocks = []
                 for name in names:
                     block = frames_of(dataset[name].isel(part, missing_dims="ignore"))
                     block = block.reshape(-1, *sites.shape)
-                    block[~valid[start : start + step]] = np.nan
-                    blocks.append(block)
-                yield (trial, feature, start), blocks
+                    known = valid[within][:, None, None]
+                    blocks.append(np.where(known, block, np.nan))
+                yield (trial, feature, within.start), blocks
 
 
 def _surrounded(

@@ -101,8 +101,9 @@ def robust_flow(
         found[1][place] = solution.velocity_x.reshape(change.shape)
         some = known.any(axis=-1)
         course["converged"][place] = solution.converged & some
-        for name in ("iterations", "relative_change", "residual"):
-            course[name][place] = np.where(some, getattr(solution, name), 0)
+        course["iterations"][place] = np.where(some, solution.iterations, 0)
+        for name in ("relative_change", "residual"):
+            course[name][place] = np.where(some, getattr(solution, name), np.nan)
     flow = pairs.labelled(found)
     for name, values in course.items():
         flow[name] = pairs.per_frame(values)

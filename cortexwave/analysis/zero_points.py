@@ -127,9 +127,9 @@ def winding_numbers(
     found = np.full(points.frame.shape, np.nan)
     loop = angle[points.frame[inside, None], rows[inside], columns[inside]]
     live = np.isfinite(loop)
-    whole = (live | np.roll(live, 1, axis=1)).all(axis=1)
-    whole &= live.sum(axis=1) >= _LEAST
-    # a missing site repeats the one before, which the one behind then follows
+    whole = live.sum(axis=1) >= _LEAST
+    # a missing site repeats the one before, which the one behind then follows; of two
+    # in succession one stays missing, and so does the sum
     loop = np.where(live, loop, np.roll(loop, 1, axis=1))
     change = np.roll(loop, -1, axis=1) - loop
     change -= 2 * np.pi * np.rint(change / (2 * np.pi))

@@ -260,12 +260,39 @@ def test_a_leap_ends_a_track_and_a_gap_does_not():
     assert leaps.sizes == {"point": 5, "track": 5}
 
 
+def test_a_flow_is_left_as_it_was():
+    flow = linear(SLOPES["source"][0])
+    flow["valid"][1] = False
+    before = flow.copy(deep=True)
+    critical_points(flow, **LINK)
+    xr.testing.assert_identical(flow, before)
+
+
 def test_the_nearest_points_are_linked_first_and_only_to_their_group():
     frame = np.array([0, 0, 1, 1, 1, 2])
     position = np.array([[0, 0], [1, 0], [0.9, 0], [0.4, 0], [0, 0.1], [0.4, 0]])
     group = np.array([1, 1, 1, 1, -1, 1])
     track = linked(frame, position, group, Linking(0.5, 1, 0.0))
     assert track.tolist() == [0, 1, 1, 0, 2, 0]
+
+
+def test_a_track_goes_on_with_one_of_two_points_and_the_other_begins_one():
+    position = np.array([[0, 0], [0.3, 0], [0.2, 0]])
+    track = linked(np.array([0, 1, 1]), position, np.ones(3), Linking(0.5, 1, 0.0))
+    assert track.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("sites_at_a_time", [1, 300, 500])
+def test_reading_in_parts_changes_nothing(monkeypatch, sites_at_a_time: int):
+    def backward(t, x, y):
+        return np.arctan2(y - CENTRE[1], x - CENTRE[0]) - TURN * 12 * t
+
+    field = field_of(backward)
+    field["frequency"] *= -12
+    field["frequency"][-1] = np.nan
+    whole = phase_singularities(field, **LINK)
+    monkeypatch.setattr("cortexwave.analysis.critical_points._SLAB", sites_at_a_time)
+    xr.testing.assert_identical(whole, phase_singularities(field, **LINK))
 
 
 def test_each_trial_and_feature_has_its_own_tracks():

@@ -162,6 +162,7 @@ def test_synchrony_has_no_flow_instead_of_an_infinite_one():
     robust = robust_flow(field, **PAPER)
     assert robust.velocity_x.isnull().all()
     assert not robust.converged.any()
+    assert robust.residual.isnull().all()
 
 
 def test_a_phase_that_stands_still_has_no_velocity():
