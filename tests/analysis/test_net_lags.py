@@ -1,0 +1,212 @@
+"""Net lags are found where waves go one way, and nowhere where nothing leads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import cortexwave.synthetic as synthetic
+from cortexwave.analysis.net_lags import net_lags
+from cortexwave.analysis.sign_flips import flipped, lengths, signs
+from cortexwave.errors import InputError
+
+SITES = synthetic.lattice_sites((6, 6), spacing=0.4)
+TIME = {"duration": 16.0, "rate": 200.0}
+BAND = (5.0, 40.0)
+
+
+def plane(direction=30.0, snr_db=0.0, **changes):
+    wave = synthetic.plane_wave(
+        SITES, direction=direction, frequency=10.0, speed=90.0, **{**TIME, **changes}
+    )
+    return synthetic.with_noise(wave, snr_db=snr_db, seed=1)
+
+
+def as_channels(recording: xr.Dataset, order: np.ndarray) -> xr.Dataset:
+    values = recording.signal
+    y, x = np.meshgrid(values.y, values.x, indexing="ij")
+    rows = values.values.reshape(values.sizes["time"], -1)[:, order]
+    return xr.Dataset(
+        {"signal": (("time", "channel"), rows, {"units": "uV"})},
+        {"time": values.time,
+         "x": ("channel", x.ravel()[order], {"units": "mm"}),
+         "y": ("channel", y.ravel()[order], {"units": "mm"})},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", [-150.0, -90.0, 0.0, 75.0])
+def test_a_plane_wave_in_as_much_noise_has_net_lags_in_its_direction(direction):
+    found = net_lags(plane(direction), band=BAND, seed=1)
+    assert found.verdict.item() == "net lags"
+    assert found.p.item() < 0.01
+    off = (found.direction.item() - direction + 180) % 360 - 180
+    assert abs(off) < 5  # of 0 dB noise over 36 sites; the issue asks for 5 degrees
+    assert found.asymmetry.item() > 3 * found.asymmetry_chance.item()
+
+
+@pytest.mark.parametrize(
+    "wave",
+    [
+        synthetic.radial_wave(
+            SITES, centre=(1.0, 1.0), spread="out", frequency=10.0, speed=60.0, **TIME
+        ),
+        synthetic.rotating_wave(
+            SITES, centre=(1.0, 1.0), handedness=1, frequency=10.0, **TIME
+        ),
+    ],
+    ids=["source", "rotating"],
+)
+def test_lags_without_one_direction_are_found_by_the_omnibus_statistic(wave):
+    found = net_lags(synthetic.with_noise(wave, snr_db=0, seed=2), band=BAND, seed=1)
+    assert found.p_omnibus.item() < 0.01
+    assert found.p.item() < 0.01
+
+
+@pytest.mark.parametrize(
+    "still",
+    [
+        synthetic.standing_wave(
+            SITES, frequency=10.0, wavelength=4.0, direction=0.0, **TIME
+        ),
+        synthetic.synchronous(SITES, frequency=10.0, **TIME),
+    ],
+    ids=["standing", "synchronous"],
+)
+def test_what_stands_or_beats_in_step_has_no_net_lags(still):
+    found = net_lags(synthetic.with_noise(still, snr_db=0, seed=3), band=BAND, seed=1)
+    assert found.verdict.item() == "no net lags found"
+
+
+def test_electrodes_in_any_order_give_what_the_lattice_gives():
+    recording = plane()
+    order = np.random.default_rng(0).permutation(36)
+    lattice = net_lags(recording, band=BAND, seed=1)
+    scattered = net_lags(as_channels(recording, order), band=BAND, seed=1)
+    for name in ("p", "direction", "slope_x", "slope_y"):
+        # sums in another order
+        assert scattered[name].item() == pytest.approx(lattice[name].item(), rel=1e-9)
+
+
+def test_dead_sites_are_left_out():
+    recording = plane()
+    recording.signal[:, 2, 3] = np.nan
+    recording.signal[:, 0, 0] = 7.0
+    found = net_lags(recording, band=BAND, seed=1)
+    assert found.p.item() < 0.01
+    assert found.direction.item() == pytest.approx(30, abs=5)
+
+
+def test_an_axis_whose_coordinate_falls_keeps_the_direction():
+    recording = plane()
+    turned = net_lags(recording.isel(y=slice(None, None, -1)), band=BAND, seed=1)
+    straight = net_lags(recording, band=BAND, seed=1)
+    assert turned.direction.item() == pytest.approx(straight.direction.item(), abs=1e-6)
+
+
+def test_units_of_the_signal_and_a_delay_of_all_change_nothing():
+    recording = plane()
+    other = recording.copy()
+    other["signal"] = (recording.signal * 1e-3).assign_attrs(units="mV")
+    other = other.assign_coords(time=recording.time + 5.0)
+    other["time"].attrs["units"] = "s"
+    one, two = (net_lags(each, band=BAND, seed=1) for each in (recording, other))
+    assert two.p.item() == one.p.item()
+    assert two.slope_x.item() == pytest.approx(one.slope_x.item(), rel=1e-9)
+
+
+def test_a_common_reference_makes_no_lags_and_hides_none():
+    recording = plane()
+    hum = synthetic.synchronous(SITES, frequency=12.0, amplitude=3.0, **TIME)
+    referenced = recording.copy()
+    referenced["signal"] = (recording.signal - hum.signal).assign_attrs(units="uV")
+    found = net_lags(referenced, band=BAND, seed=1)
+    assert found.p.item() < 0.01
+    assert found.direction.item() == pytest.approx(30, abs=8)
+
+
+def test_trials_count_as_blocks():
+    cut = [plane(duration=1.0, phase=p).signal.drop_vars("time") for p in range(12)]
+    time = plane(duration=1.0).time
+    trials = xr.concat(cut, "trial").assign_coords(time=time).to_dataset(name="signal")
+    trials.signal.attrs["units"] = "uV"
+    found = net_lags(trials, band=BAND, seed=1)
+    assert found.used_blocks.item() >= 12
+    assert found.p.item() < 0.01
+
+
+def test_a_recording_read_in_pieces_gives_the_same(monkeypatch):
+    recording = plane()
+    whole = net_lags(recording, band=BAND, seed=1)
+    monkeypatch.setattr("cortexwave.analysis.segment_spectra._PIECE", 1)
+    monkeypatch.setattr("cortexwave.analysis.block_lags._HELD", 0)
+    pieces = net_lags(recording, band=BAND, seed=1)
+    for name in ("p", "direction", "asymmetry", "segment_coherence"):
+        assert pieces[name].item() == pytest.approx(whole[name].item(), rel=1e-9)
+
+
+def test_more_sites_than_axes_are_seen_through_principal_axes(monkeypatch):
+    monkeypatch.setattr("cortexwave.analysis.block_lags.MOST_AXES", 10)
+    monkeypatch.setattr("cortexwave.analysis.block_lags.principal_axes.__defaults__",
+                        (10,))  # fmt: skip
+    assert net_lags(plane(), band=BAND, seed=1).p_omnibus.item() < 0.01
+
+
+def test_a_steady_rhythm_is_cautioned_against_and_noise_is_not():
+    noise = synthetic.smooth_noise(SITES, length=0.4, seed=1, **TIME)
+    assert "keeps its phase" in net_lags(plane(), band=BAND, seed=1).caution
+    assert net_lags(noise, band=BAND, seed=1).caution == ""
+
+
+def test_a_short_recording_is_undetermined():
+    found = net_lags(plane(duration=1.5), band=BAND, seed=1)
+    assert found.verdict.item().startswith("undetermined: ")
+    assert np.isnan(found.p.item())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"band": (40.0, 5.0)}, "band is 40 to 5 Hz"),
+        ({"band": (5.0, 140.0)}, "half the sampling rate, 100 Hz"),
+        ({"count": 9}, "count is 9"),
+        ({"segment": 0.1}, "segment is 0.1 s"),
+        ({"segment": 100.0}, "longer than the 16 s"),
+        ({"variable": "lfp"}, "lfp"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(change, message):
+    with pytest.raises(InputError, match=message):
+        net_lags(plane(), **{"band": BAND, "seed": 1, **change})
+
+
+def test_too_few_live_sites_are_refused():
+    recording = plane()
+    recording.signal[:, 1:] = np.nan
+    with pytest.raises(InputError, match="has 6 sites"):
+        net_lags(recording, band=BAND, seed=1)
+
+
+def test_all_signs_are_there_once_where_they_are_few():
+    sign = signs(5, count=99, seed=0)
+    assert sign.shape == (16, 5)
+    assert (sign[0] == 1).all()
+    assert len({tuple(row * row[0]) for row in sign}) == 16
+
+
+def test_lengths_are_those_of_the_sums():
+    draw = np.random.default_rng(0)
+    values, sign = draw.standard_normal((7, 3, 11)), signs(7, count=20, seed=1)
+    slow = np.sum(np.einsum("cb,bte->cte", sign, values) ** 2, axis=(1, 2))
+    np.testing.assert_allclose(lengths(sign, values), slow, rtol=1e-12)
+
+
+def test_the_combined_p_is_exact_over_all_choices():
+    draw = np.random.default_rng(0)
+    first, second = draw.random((2, 128))
+    # each choice taken as the recording once: p at most a for a share of at most a
+    p = [flipped({"a": np.roll(first, -k), "b": np.roll(second, -k)}).combined
+         for k in range(128)]  # fmt: skip
+    for level in (0.05, 0.2, 0.5):
+        assert np.mean(np.array(p) <= level) <= level
+    assert flipped({"a": first}).combined == np.mean(first >= first[0])
