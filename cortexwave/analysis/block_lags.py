@@ -24,7 +24,7 @@ _MOST_WAVENUMBERS = 12  # to each side, along an axis
 _BLOCKS = 24
 _BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
 _MEMORY = 3  # blocks are as many times longer than phases are kept
-_HELD = 2**23  # values
+_HELD = 2**22  # values
 _LAGS = 8  # segments over which phases are followed
 _INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
 
@@ -205,10 +205,12 @@ def degrees(vector: np.ndarray) -> float:
 def direction_error(vectors: np.ndarray) -> float:
     """Jackknife standard error of the direction of the sum of vectors (block, 2), deg.
 
-    Each block is left out once (Tukey 1958); angles are taken from that of the sum.
+    Each block is left out once (Tukey 1958); angles are taken from that of the sum. At
+    most 180: beyond some 60 there is no direction to speak of.
     """
     total = vectors.sum(axis=0)
     left = total - vectors
     turn = np.angle((left @ [1, 1j]) * np.conj(total @ [1, 1j]))
     blocks = len(vectors)
-    return float(np.degrees(np.sqrt((blocks - 1) / blocks * np.sum(turn**2))))
+    error = np.degrees(np.sqrt((blocks - 1) / blocks * np.sum(turn**2)))
+    return float(min(error, 180.0))

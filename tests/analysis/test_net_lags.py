@@ -135,6 +135,14 @@ def test_trials_count_as_blocks():
     assert found.p.item() < 0.01
 
 
+def test_each_feature_is_tested_for_itself():
+    noise = synthetic.smooth_noise(SITES, length=0.4, seed=1, **TIME)
+    both = xr.concat([plane().signal, noise.signal], "feature")
+    recording = both.transpose("time", "feature", "y", "x").to_dataset(name="signal")
+    found = net_lags(recording, band=BAND, seed=1)
+    assert found.verdict.values.tolist() == ["net lags", "no net lags found"]
+
+
 def test_a_recording_read_in_pieces_gives_the_same(monkeypatch):
     recording = plane()
     whole = net_lags(recording, band=BAND, seed=1)
