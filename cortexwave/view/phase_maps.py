@@ -6,6 +6,7 @@ cyclic map; the key is a bar, as a wheel beside arrows would be read as directio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,13 +164,19 @@ def _sites(
 
 
 def _nearest(x: np.ndarray, y: np.ndarray) -> float:
-    """Median distance of an electrode to its nearest neighbour in mm."""
+    """Median distance of electrodes to their nearest neighbours in mm.
+
+    Not below 0.6 of the mean distance: pairs that stand close would make all dots
+    small.
+    """
     if x.size < 2:
         return 1.0
     from scipy.spatial import cKDTree
 
     places = np.column_stack([x, y])
-    return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1])) or 1.0
+    nearest = float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
+    mean = float(np.sqrt(np.ptp(x) * np.ptp(y) / x.size))
+    return max(nearest, 0.6 * mean) or 1.0
 
 
 def draw_phase_map(
@@ -349,6 +356,7 @@ def field_text(field: xr.Dataset) -> str:
     variable, method = (str(field.attrs.get(name, "")) for name in
                         ("variable", "phase_method"))  # fmt: skip
     band = field.attrs.get("band")
+    band = json.loads(band) if isinstance(band, str) else band  # as files have it
     parts = [variable] if variable else []
     if band is not None and np.size(band) == 2:
         low, high = np.asarray(band, dtype=float)

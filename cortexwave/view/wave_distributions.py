@@ -143,7 +143,7 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
     if not values.size:
         axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center",
                   va="center", color=pieces.QUIET)  # fmt: skip
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         return
     low, high = float(values.min()), float(values.max())
     count = int(np.clip(2 * np.sqrt(values.size), 8, 40))

@@ -19,17 +19,12 @@ from matplotlib.patches import Rectangle
 
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
-from cortexwave.view.colours import number
-from cortexwave.view.phase_maps import (
-    PHASE,
-    expect,
-    field_text,
-    length_bar,
-    mark_centre,
-    phase_frames,
-    phase_panel,
+from cortexwave.view.event_maps import (
+    MOST_MAPS,
+    draw_row,
+    frames_of_events,
+    row_text,
 )
-from cortexwave.view.selection import milliseconds, nearest_frames
 from cortexwave.view.wave_distributions import (
     Reference,
     draw_direction_distribution,
@@ -37,7 +32,6 @@ from cortexwave.view.wave_distributions import (
     draw_wavelength_distribution,
 )
 from cortexwave.view.wave_events import (
-    KIND_COLOURS,
     chosen_events,
     count_text,
     course,
@@ -54,8 +48,6 @@ from cortexwave.view.wave_spectra import (
 PAPERS = {"a4": (8.27, 11.69), "letter": (8.5, 11.0)}  # inches
 _LEFT, _RIGHT = 0.62, 0.32
 _OVER, _UNDER = 0.46, 0.42  # inches above and below axes: letter, title; ticks, label
-_LONG = 2.0  # s: times of longer recordings are in s
-_MOST_MAPS = 6
 _COURSES = ("synchrony", "pgd", "speed")
 _NOTE = (
     "Directions: degrees counter-clockwise from +x, y up, where waves travel to. "
@@ -94,42 +86,34 @@ def draw_wave_page(
 
     Events and courses are those of one trial and feature. Maps are of the middles of
     up to six events: waves first, then by z, then by score; in order of time, numbered
-    as in the raster. Without events they are of frames evenly chosen.
+    as in the raster. Where the field has `event` over time, frames of chosen events
+    only, its frames are the maps. Without events they are of frames evenly chosen.
     """
     if paper not in PAPERS:
         raise InputError(f"paper is {paper!r}, not one of {', '.join(PAPERS)}")
     across, down = PAPERS[paper]
-    events = (None if page.events is None else
-              chosen_events(page.events, trial=trial, feature=feature))  # fmt: skip
-    strongest = [] if events is None else strongest_events(events, _MOST_MAPS)
+    events = None
+    if page.events is not None:
+        rows = np.arange(page.events.sizes.get("event", 0))
+        events = chosen_events(page.events.assign_coords(row=("event", rows)),
+                               trial=trial, feature=feature)  # fmt: skip
+    mapped = frames_of_events(page.field, events, most=MOST_MAPS)
+    strongest = [k for _, k in mapped]
     body = across - _LEFT - _RIGHT
     with pieces.journal_style():
         figure = pieces.new_figure(across, down)
         top = _head(figure, page.attrs, body)
-        top = _maps(figure, top + 0.28, body, page.field, events, strongest,
-                    trial, feature)  # fmt: skip
+        top = _maps(figure, top + 0.28, body, page.field, events, mapped, trial,
+                    feature)  # fmt: skip
         low = down - 0.38 - _UNDER - 1.4  # where the row of spectra and nulls begins
         middle = low - _OVER - _UNDER - 1.1  # and that of distributions
         _raster(figure, top + 0.3, middle - _OVER - _UNDER, body, page, events,
                 strongest, trial, feature)  # fmt: skip
         _distributions(figure, middle, body, page.reference, events)
-        _nulls(figure, low, body, page, events)
+        _nulls(figure, low, body, page, events, feature)
         figure.text(_LEFT / across, 0.16 / down, textwrap.fill(_NOTE, 185), va="bottom",
                     fontsize=6, color=pieces.QUIET)  # fmt: skip
     return figure
-
-
-def strongest_events(events: xr.Dataset, most: int) -> list[int]:
-    """Indices of the strongest events, in order of time."""
-
-    def column(name: str) -> np.ndarray:
-        if name not in events:
-            return np.zeros(events["kind"].size)
-        return np.nan_to_num(events[name].values.astype(float), nan=-np.inf)
-
-    order = np.lexsort((column("score"), column("z"), column("is_wave")))[::-1]
-    start = events["start"].values
-    return sorted(order[:most].tolist(), key=lambda k: float(start[k]))
 
 
 def _head(figure: Figure, attrs: Mapping[str, object], body: float) -> float:
@@ -202,7 +186,7 @@ def _maps(
     body: float,
     field: xr.Dataset | None,
     events: xr.Dataset | None,
-    strongest: list[int],
+    mapped: list[tuple[int, int]],
     trial: int,
     feature: int,
 ) -> float:
@@ -211,72 +195,9 @@ def _maps(
         _letter(figure, "a", 0.3, top, "Phase")
         _absent(pieces.axes_at(figure, _LEFT, top + 0.08, body, 1.2), "phase")
         return top + 1.3
-    expect(field, ("phase", "time"), "wave_field")
-    time = np.asarray(field["time"].values, dtype=float)
-    if strongest and events is not None:
-        middle = (events["start"].values + events["end"].values)[strongest] / 2
-        index = nearest_frames(time, middle.tolist())
-        what = f"Phase in the middle of the {len(strongest)} strongest events"
-    else:
-        known = np.flatnonzero(np.asarray(field["valid"].values, dtype=bool))
-        among = known if known.size else np.arange(time.size)
-        index = among[np.linspace(0, among.size - 1, _MOST_MAPS).round().astype(int)]
-        index = np.unique(index).tolist()
-        what = "Phase; no events, so frames evenly chosen"
-    about = field_text(field)
-    _letter(figure, "a", 0.3, top, f"{what} ({about})" if about else what)
-    frames = phase_frames(field, index, trial=trial, feature=feature)
-    gap, key, titles = 0.1, 0.62, 0.36 if strongest else 0.16
-    wide = (body - key - (_MOST_MAPS - 1) * gap) / _MOST_MAPS
-    tall = wide / frames.ratio
-    if tall > 1.25:
-        wide, tall = wide * 1.25 / tall, 1.25
-    texts = milliseconds(frames.time)
-    if time[-1] - time[0] > _LONG:
-        texts = [f"{at:.2f} s" for at in frames.time]
-    for k in range(len(index)):
-        axes = pieces.axes_at(
-            figure, _LEFT + k * (wide + gap), top + 0.06 + titles, wide, tall
-        )
-        phase_panel(axes, frames, k, arrows=8)
-        if strongest and events is not None:
-            _name_map(axes, events, strongest[k], k + 1, texts[k])
-        if k == 0:
-            length_bar(axes, frames)
-    bar = pieces.axes_at(
-        figure, _LEFT + body - key + 0.1, top + 0.06 + titles, 0.09, max(tall, 0.8)
-    )
-    pieces.draw_key(bar, PHASE)
-    return top + 0.06 + titles + max(tall, 0.8) + 0.22
-
-
-def _name_map(axes: Axes, events: xr.Dataset, k: int, count: int, time: str) -> None:
-    """Number, kind, speed, direction and z of an event above its map."""
-    row = {str(name): events[name].values[k] for name in events.data_vars
-           if events[name].dims == ("event",)}  # fmt: skip
-    kind = str(row["kind"])
-    known = {name for name in ("speed", "direction", "z", "x", "y")
-             if name in row and np.isfinite(row[name])}  # fmt: skip
-    first, second = [], [time]
-    if "speed" in known:
-        first.append(f"{number(1e-3 * row['speed'], 2)} m/s")
-    if "direction" in known:
-        first.append(f"{row['direction']:.0f}°".replace("-", "−"))
-    if "z" in known:
-        second.append(f"z {row['z']:.1f}".replace("-", "−"))
-    if row.get("handedness", 0) and kind in ("rotating", "spiral"):
-        first.append("clockwise" if row["handedness"] < 0 else "counter-clockwise")
-    if kind in ("standing", "synchronous"):
-        first = ["does not travel"]
-    lines = [", ".join(first), ", ".join(second)]
-    axes.set_title("\n".join(lines), fontsize=6, pad=2)
-    axes.annotate(f"{count} {kind}", (0.5, 1), (0, 16), xycoords="axes fraction",
-                  textcoords="offset points", ha="center", va="bottom", fontsize=7,
-                  fontweight="bold", color=KIND_COLOURS[kind])  # fmt: skip
-    if {"x", "y"} <= known:
-        limits = axes.get_xlim(), axes.get_ylim()
-        mark_centre(axes, float(row["x"]), float(row["y"]))
-        axes.set(xlim=limits[0], ylim=limits[1])  # a centre may lie off the array
+    _letter(figure, "a", 0.3, top, row_text(field, events, mapped))
+    place = _LEFT, top + 0.06, body
+    return draw_row(figure, place, field, events, mapped, trial=trial, feature=feature)
 
 
 def _raster(
@@ -292,8 +213,10 @@ def _raster(
 ) -> None:
     """Lanes of events above the courses of measures, all on one axis of time."""
     left, wide = _LEFT + 0.42, body - 0.42
-    lines = [] if page.measures is None else course_lines(
-        page.measures, _COURSES, trial, feature)  # fmt: skip
+    courses = _courses(page.measures)
+    lines = []
+    if page.measures is not None and courses:
+        lines = course_lines(page.measures, courses, trial, feature)
     rows = max(1, len(event_kinds(events))) if events is not None else 3
     lanes = min(0.22 * rows + 0.05, 0.6 * (bottom - top) if lines else 9.9)
     each = (bottom - top - lanes) / max(1, len(lines)) - 0.1
@@ -321,11 +244,21 @@ def _raster(
     if lines and events is not None:
         axes.tick_params(labelbottom=False)
         axes.set_xlabel("")
-    if page.measures is None:
+    if not lines:
         at = top + 0.05 + lanes + 0.45
         if bottom - at > 0.2:
             _absent(pieces.axes_at(figure, left, at, wide, bottom - at),
                     "synchrony, PGD, speed over time")  # fmt: skip
+
+
+def _courses(measures: xr.Dataset | None) -> list[str]:
+    """Measures to draw over time: the usual ones, else the first three there are."""
+    if measures is None:
+        return []
+    there = [str(name) for name in measures.data_vars
+             if "time" in measures[name].dims and name != "valid"]  # fmt: skip
+    usual = [name for name in _COURSES if name in there]
+    return usual or there[:3]
 
 
 def _distributions(
@@ -368,8 +301,13 @@ def _nulls(
     body: float,
     page: WavePage,
     events: xr.Dataset | None,
+    feature: int,
 ) -> None:
     """Spectrum, and the two tests: single events, and lags of the whole recording."""
+    spectrum, ridge, test = (
+        None if each is None else each.isel(feature=feature, missing_dims="ignore")
+        for each in (page.spectrum, page.ridge, page.test)
+    )
     tall, gap = 1.4, 0.62
     wide = (body - 2 * gap - 0.5) / 3
     lefts = [_LEFT, _LEFT + wide + 0.5 + gap, _LEFT + 2 * (wide + gap) + 0.5 + 0.1]
@@ -378,11 +316,11 @@ def _nulls(
     for letter, left, text in zip("fgh", lefts, texts, strict=True):
         _letter(figure, letter, left - 0.32, top - 0.3, text)
     first = pieces.axes_at(figure, lefts[0], top, wide, tall)
-    if page.spectrum is None:
+    if spectrum is None:
         _absent(first, "power")
     else:
-        draw_wavenumber_frequency(page.spectrum, first, speeds=page.speeds,
-                                  ridge=page.ridge, level="each frequency")  # fmt: skip
+        draw_wavenumber_frequency(spectrum, first, speeds=page.speeds,
+                                  ridge=ridge, level="each frequency")  # fmt: skip
         first.child_axes[0].yaxis.label.set_fontsize(7)
     second = pieces.axes_at(figure, lefts[1], top, wide, tall)
     if events is None or "null_mass" not in events:
@@ -390,7 +328,7 @@ def _nulls(
     else:
         draw_event_masses(events, second)
     third = pieces.axes_at(figure, lefts[2], top, wide - 0.1, tall)
-    if page.test is None:
+    if test is None:
         _absent(third, "lags")
     else:
-        draw_surrogate_test(page.test, third)
+        draw_surrogate_test(test, third)

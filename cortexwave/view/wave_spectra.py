@@ -256,7 +256,7 @@ def draw_event_masses(events: xr.Dataset, axes: Axes | None = None) -> Axes:
                           mfc=KIND_COLOURS[kind] if wave else "none",
                           transform=axes.get_xaxis_transform())  # fmt: skip
         axes.set_title(
-            f"{tested.sum()} events tested, {is_wave[tested].sum()} waves (filled)\n"
+            f"events tested: {tested.sum()}, waves (filled): {is_wave[tested].sum()}\n"
             f"grey: greatest of each of {made.size} surrogates",
             fontsize=7, loc="left", pad=3,
         )  # fmt: skip
@@ -300,13 +300,14 @@ def _scores(axes: Axes, test: xr.Dataset, scores: list[str]) -> None:
     axes.axvline(0, color=pieces.QUIET, lw=0.6)
     axes.barh(rows, np.where(np.isfinite(z), z, 0.0), 0.45, color=SERIES[0])
     reach = float(np.nanmax(np.abs(z))) if np.isfinite(z).any() else 0.0
-    axes.set_xlim(min(-3.0, 1.15 * np.nanmin([*z, 0.0])), max(3.0, 1.6 * reach))
+    axes.set_xlim(min(-3.0, 1.15 * np.nanmin([*z, 0.0])), max(4.0, 1.6 * reach))
     for row, name in enumerate(names):
-        known = f"p_{name}" in test and np.isfinite(float(test[f"p_{name}"]))
-        text = f"p = {number(float(test[f'p_{name}']), 2)}" if known else "undetermined"
-        at = max(2.0, z[row] if np.isfinite(z[row]) else 0.0)
-        axes.annotate(text, (at, row), (3, 0), textcoords="offset points", va="center",
-                      fontsize=6.5)  # fmt: skip
+        if not np.isfinite(z[row]):
+            axes.text(0, row, "undetermined", ha="center", va="center", fontsize=6.5)
+        elif f"p_{name}" in test:
+            text = f"p = {number(float(test[f'p_{name}']), 2)}"
+            axes.annotate(text, (max(2.0, z[row]), row), (3, 0), va="center",
+                          textcoords="offset points", fontsize=6.5)  # fmt: skip
     axes.set_yticks(rows, names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(left=False)

@@ -8,8 +8,9 @@ import xarray as xr
 from matplotlib.projections.polar import PolarAxes
 
 from cortexwave.errors import InputError
+from cortexwave.view.event_maps import strongest_events
 from cortexwave.view.wave_distributions import Reference
-from cortexwave.view.wave_page import WavePage, draw_wave_page, strongest_events
+from cortexwave.view.wave_page import WavePage, draw_wave_page
 
 WORDS = {
     "title": "Array A", "provenance": "run.h5, band 5 to 40 Hz, seed 3",
@@ -159,19 +160,38 @@ def test_a_centre_is_marked_where_an_event_has_one(field, events):
 
 
 def test_waves_come_before_other_events_and_then_the_largest_z(events):
-    assert strongest_events(events, 1) == [1]
-    assert strongest_events(events, 3) == [0, 1, 2]
     # an event without z is the last, however high its score
-    assert strongest_events(events.isel(event=[3, 2, 1]), 2) == [2, 1]
+    assert strongest_events(events) == [1, 0, 2, 3]
+
+
+def test_a_field_of_chosen_frames_says_which_events_they_are(field, events):
+    few = field.isel(time=[40, 113]).assign(event=("time", [2, 0], {"units": "1"}))
+    figure = draw_wave_page(WavePage(field=few, events=events))
+    titles = [axes.get_title() for axes in figure.axes if axes.images]
+    assert titles == ["clockwise\n160 ms, z 0.2", "0.2 m/s, −30°\n452 ms, z 4.0"]
+
+
+def test_frames_of_several_trials_may_be_of_one_time(field, events):
+    two = field.isel(time=[40, 40]).assign(event=("time", [0, 1], {"units": "1"}))
+    apart = events.assign(trial=("event", [0, 1, 0, 0]))
+    figure = draw_wave_page(WavePage(field=two, events=apart), trial=1)
+    titles = [axes.get_title() for axes in figure.axes if axes.images]
+    assert titles == ["0.16 m/s\n160 ms, z 5.5"]
+
+
+def test_an_event_outside_the_field_has_no_map(field, events):
+    early = field.sel(time=slice(0, 0.39))
+    figure = draw_wave_page(WavePage(field=early, events=events))
+    titles = [axes.get_title() for axes in figure.axes if axes.images]
+    assert [title.split("\n")[0] for title in titles] == ["0.2 m/s, −30°", "0.16 m/s"]
 
 
 def test_without_events_maps_are_of_valid_frames_evenly_chosen(field, events):
-    for none in (None, events.isel(event=[])):
-        figure = draw_wave_page(WavePage(field=field, events=none))
-        titles = [axes.get_title() for axes in figure.axes if axes.images]
-        assert len(titles) == 6
-        assert (titles[0], titles[-1]) == ("104 ms", "696 ms")
-        assert not any("filter edge" in title for title in titles)
+    figure = draw_wave_page(WavePage(field=field, events=events.isel(event=[])))
+    titles = [axes.get_title() for axes in figure.axes if axes.images]
+    assert len(titles) == 6
+    assert (titles[0], titles[-1]) == ("104 ms", "696 ms")
+    assert not any("filter edge" in title for title in titles)
 
 
 def test_events_of_another_trial_are_left_out(field, events):
@@ -190,6 +210,14 @@ def test_nothing_is_cut_off_the_page_and_no_panels_overlap(whole):
     boxes = [axes.get_window_extent() for axes in figure.axes]
     pairs = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k]]
     assert not any(a.overlaps(b) for a, b in pairs)
+
+
+def test_other_measures_are_drawn_where_the_usual_ones_are_not(rest):
+    other = rest["measures"].rename(synchrony="planarity").drop_vars("speed")
+    labels = [
+        axes.get_ylabel() for axes in draw_wave_page(WavePage(measures=other)).axes
+    ]
+    assert "planarity" in labels
 
 
 def test_many_reasons_are_cut_and_said_so(field):

@@ -238,7 +238,7 @@ def test_masses_of_events_stand_above_those_of_the_surrogates(events):
     plane, spiral = KIND_COLOURS["plane"], KIND_COLOURS["spiral"]
     assert dots == [([0.4], plane, False), ([3.0], plane, True), ([2.0], spiral, True)]
     assert axes.get_title(loc="left") == (
-        "3 events tested, 2 waves (filled)\ngrey: greatest of each of 99 surrogates"
+        "events tested: 3, waves (filled): 2\ngrey: greatest of each of 99 surrogates"
     )
 
 
