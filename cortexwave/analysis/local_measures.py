@@ -29,7 +29,8 @@ SYNCHRONOUS = 0.85  # synchrony; Townsend & Gong 2018
 # pitches (2,000 fields).
 _ON_A_PLANE = 0.8
 # Waves standing in noise of a fourteenth of their power (0 dB broadband, filtered to
-# 5-40 Hz of 500) have 0.67 and more in 95 %; white or smooth noise seldom has.
+# 5-40 Hz of 500) have 0.67 and more in 95 %. Of noise frames 0, 0, 2 and 5 %
+# are called standing, smoothed with a Gaussian of 0, 1, 2 and 4 pitches (2,000 each).
 _STANDING = 0.6
 TRAVELS, IN_UNISON, STANDS = 0, 1, 2
 NO_VELOCITY = (
