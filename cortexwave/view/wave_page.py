@@ -128,7 +128,9 @@ def _head(figure: Figure, attrs: Mapping[str, object], body: float) -> float:
                     pieces.plain(line, 165), va="top", fontsize=6.5,
                     color=pieces.QUIET)  # fmt: skip
     top = 0.6 + 0.12 * max(1, len(lines))
-    verdict = textwrap.wrap(str(attrs.get("verdict", "") or "no verdict given"), 112)
+    verdict = textwrap.wrap(str(attrs.get("verdict", "") or "no verdict given"), 112)[
+        :3
+    ]
     reasons = _reasons(attrs.get("reasons", ()))
     tall = 0.15 + 0.17 * len(verdict) + 0.13 * len(reasons)
     figure.add_artist(Rectangle(
@@ -219,6 +221,8 @@ def _raster(
         lines = course_lines(page.measures, courses, trial, feature)
     rows = max(1, len(event_kinds(events))) if events is not None else 3
     lanes = min(0.22 * rows + 0.05, 0.6 * (bottom - top) if lines else 9.9)
+    # under a long verdict fewer courses have room
+    lines = lines[: int((bottom - top - lanes) / 0.25)]
     each = (bottom - top - lanes) / max(1, len(lines)) - 0.1
     axes = pieces.axes_at(figure, left, top + 0.05, wide, lanes)
     _letter(figure, "b", 0.3, top, "Events" if events is None else count_text(events))
@@ -244,7 +248,7 @@ def _raster(
     if lines and events is not None:
         axes.tick_params(labelbottom=False)
         axes.set_xlabel("")
-    if not lines:
+    if not courses:
         at = top + 0.05 + lanes + 0.45
         if bottom - at > 0.2:
             _absent(pieces.axes_at(figure, left, at, wide, bottom - at),

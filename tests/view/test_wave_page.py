@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -210,6 +212,15 @@ def test_nothing_is_cut_off_the_page_and_no_panels_overlap(whole):
     boxes = [axes.get_window_extent() for axes in figure.axes]
     pairs = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k]]
     assert not any(a.overlaps(b) for a, b in pairs)
+
+
+def test_a_long_verdict_is_cut_with_a_sign_and_takes_room_from_the_courses(whole):
+    wordy = {"verdict": "many words " * 60, "reasons": ["why"] * 20}
+    figure = draw_wave_page(dataclasses.replace(whole, attrs=wordy), paper="letter")
+    verdict = [text.get_text() for text in figure.texts if "many words" in
+               text.get_text()]  # fmt: skip
+    assert len(verdict) == 3 and verdict[-1].endswith("…")
+    assert min(axes.get_position().height for axes in figure.axes) > 0
 
 
 def test_other_measures_are_drawn_where_the_usual_ones_are_not(rest):
