@@ -128,9 +128,8 @@ def _head(figure: Figure, attrs: Mapping[str, object], body: float) -> float:
                     pieces.plain(line, 165), va="top", fontsize=6.5,
                     color=pieces.QUIET)  # fmt: skip
     top = 0.6 + 0.12 * max(1, len(lines))
-    verdict = textwrap.wrap(str(attrs.get("verdict", "") or "no verdict given"), 112)[
-        :3
-    ]
+    words = str(attrs.get("verdict", "") or "no verdict given")
+    verdict = textwrap.wrap(words, 112, max_lines=3, placeholder=" …")
     reasons = _reasons(attrs.get("reasons", ()))
     tall = 0.15 + 0.17 * len(verdict) + 0.13 * len(reasons)
     figure.add_artist(Rectangle(
