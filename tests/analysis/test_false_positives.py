@@ -163,9 +163,9 @@ def not_separable(draw: Draw, fields: int) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["0 mm", "0.8 mm"])
 def test_separable_noise_is_called_not_separable_in_5_percent(name):
-    found = not_separable(DECOYS[name], 200)
-    print(f"\n{name}: not separable {found / 200}")
-    low, high = interval(200)
+    found = not_separable(DECOYS[name], 100)
+    print(f"\n{name}: not separable {found / 100}")
+    low, high = interval(100)
     assert low <= found <= high
 
 
