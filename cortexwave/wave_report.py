@@ -49,7 +49,8 @@ def wave_page(analysis: Analysis) -> WavePage:
         test=None if analysis.lags is None else _first(analysis.lags, "feature").load(),
         speeds=_speeds(analysis.events),
         attrs={"title": name, "provenance": provenance,
-               "verdict": attrs["sentence"],
+               # the reasons have lines of their own
+               "verdict": "Undetermined." if reasons else attrs["sentence"],
                "reasons": [*reasons, *(f"Caution: {each}" for each in cautions)]},
     )  # fmt: skip
 

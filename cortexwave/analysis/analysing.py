@@ -24,13 +24,14 @@ from cortexwave.analysis.events import (
     Found,
     check_count,
     events_table,
+    seed_of,
     segment_events,
-    valid_segments,
 )
 from cortexwave.analysis.filters import blocks, margin_seconds
 from cortexwave.analysis.frame_sums import FrameSums
 from cortexwave.analysis.measures import MEASURES, measure
 from cortexwave.analysis.net_lags import net_lags
+from cortexwave.analysis.reduced import Reduced, reduced
 from cortexwave.analysis.sites import (
     Sites,
     on_lattice,
@@ -49,6 +50,7 @@ MEMORY = 2 * 2**30  # bytes
 # Measured: arrays of a block's size that stand side by side at the worst moment.
 _ARRAYS = 20
 _SEGMENT = 60.0  # s that surrogates are made of
+_SEGMENT_BYTES = 96  # measured, for each number of a segment while it is tested
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
 _MAPS = 6
 _MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
@@ -141,9 +143,18 @@ class _Wanted:
     wavelength: float | None
     memory: int
 
-    def field(self, recording: xr.Dataset) -> xr.Dataset:
-        return wave_field(recording, band=self.band, variable=self.variable,
-                          method=self.method, order=self.order)  # fmt: skip
+    def field(self, recording: xr.Dataset, read: slice, keep: slice) -> xr.Dataset:
+        """The wave field of the frames to keep, of those to read."""
+        frames = recording.sizes["time"]
+        part = recording.isel(time=read)
+        size = part.sizes["time"]
+        margins = (keep.start if read.start > 0 else 0,
+                   size - keep.stop if read.stop < frames else 0)  # fmt: skip
+        made = wave_field(
+            part, band=self.band, variable=self.variable, method=self.method,
+            order=self.order, margins=margins,
+        )  # fmt: skip
+        return made.isel(time=keep).load()
 
 
 def _steps(
@@ -174,9 +185,7 @@ def _steps(
         part = None
         for number, (read, keep) in enumerate(blocks(frames, size=size, margin=margin)):
             yield Progress(read.start + keep.start, frames, "waves")
-            part = wanted.field(recording.isel(time=read)).isel(time=keep)
-            part = part.load()
-            # within the margin of a cut nothing is spoilt: `keep` has left it out
+            part = wanted.field(recording, read, keep)
             if number == 0:
                 sums.aliasing = _aliasing(part, wanted)
             table = measure(part, names)
@@ -187,16 +196,15 @@ def _steps(
             good = part.isel(time=np.asarray(part["valid"].values, dtype=bool))
             sums.seconds += good.sizes["time"] / rate
             sums.add(good)
-            for k, segment in enumerate(valid_segments(part, _SEGMENT)):
-                key = np.random.SeedSequence([wanted.seed, number, k])
-                sums.found = sums.found + segment_events(
-                    segment, seed=int(key.generate_state(1)[0]), count=wanted.count,
-                    shortest=None,
-                )  # fmt: skip
-                done = read.start + keep.start + int(
-                    (k + 1) * segment.sizes["time"]
-                )  # fmt: skip
-                yield Progress(min(done, frames), frames, "waves")
+            sums.keep(reduced(part, first=read.start + keep.start))
+            for segment in sums.segments(
+                _SEGMENT, last=read.start + keep.stop == frames
+            ):
+                key = seed_of(wanted.seed, sums.tested)
+                sums.add_events(segment_events(
+                    segment, seed=key, count=wanted.count, shortest=None
+                ))  # fmt: skip
+                yield Progress(read.start + keep.stop, frames, "waves")
         assert part is not None  # there is one block at least
         events = events_table(
             sums.found, alpha=wanted.alpha, attributes=part.attrs, seed=wanted.seed
@@ -267,6 +275,13 @@ def _block_size(
     return min(size, values.sizes["time"]), margin
 
 
+def _segment(kept: Reduced | None, wanted: _Wanted) -> float:
+    """Seconds of a segment: a minute, or what a quarter of the memory holds."""
+    assert kept is not None
+    frame = _SEGMENT_BYTES * kept.analytic[:, :, 0].size
+    return min(_SEGMENT, wanted.memory / 4 / frame / kept.rate)
+
+
 def _aliasing(part: xr.Dataset, wanted: _Wanted) -> str:
     """What a check of the sampling in space says; a caution, or nothing."""
     checked = check_sampling(part, wavelength=wanted.wavelength)
@@ -328,21 +343,31 @@ def _maps(
         inner = np.linspace(0, 1, _MAPS + 2)[1:-1]
         middle = time[0] + inner * (time[-1] - time[0])
         trials = features = np.zeros(_MAPS, dtype=int)
-    frames = []
-    for at, trial, feature in zip(middle, trials, features, strict=True):
+    frames: list[xr.Dataset] = []
+    shown: list[int] = []
+    taken: list[int] = []
+    for row, (at, trial, feature) in enumerate(
+        zip(middle, trials, features, strict=True)
+    ):
         frame = int(np.abs(time - at).argmin())
-        read = slice(max(0, frame - 2 * margin), frame + 2 * margin)
+        if frame in taken:
+            continue  # of two trials at one time the stronger is shown
+        taken.append(frame)
+        shown.append(row)
+        first = max(0, frame - margin)
+        read = slice(first, min(time.size, frame + margin + 1))
         chosen = {dim: int(k) for dim, k in (("trial", trial), ("feature", feature))
                   if dim in recording.dims}  # fmt: skip
-        part = wanted.field(recording.isel({"time": read, **chosen}))
-        frames.append(part.isel(time=[frame - read.start]))
+        keep = slice(frame - first, frame - first + 1)
+        frames.append(wanted.field(recording.isel(chosen), read, keep))
     order = np.argsort(
         [float(each["time"].values[0]) for each in frames], kind="stable"
     )
     joined = xr.concat([frames[k] for k in order], "time", join="override",
                        coords="minimal", compat="override")  # fmt: skip
-    joined["event"] = ("time", rows[order] if rows.size else np.full(_MAPS, -1),
-                       {"units": "1"})  # fmt: skip
+    # the row of the event that a map is of, -1 where it is of none
+    of_event = rows[shown][order] if rows.size else np.full(len(order), -1)
+    joined["event"] = ("time", of_event, {"units": "1"})
     return joined.drop_vars(
         [name for name in joined.coords if name in ("trial", "feature")]
     )

@@ -18,17 +18,17 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.analysis.following import Followed, best_wave
-from cortexwave.analysis.sites import Sites, sites_of
+from cortexwave.analysis.reduced import Reduced, reduced
 from cortexwave.analysis.templates import Bank, template_bank
 from cortexwave.analysis.travelling import Stretch, runs, test_segment
 from cortexwave.errors import InputError
 
 # |mean exp(i phase)| in unison, the threshold of Townsend & Gong 2018 (PLoS Comput
-# Biol 14:e1006643) for synchrony. A standing wave has |mean exp(2 i phase)| near 1, and
-# both of its phases at a fair share of the sites: 15 % leave 1 - 2 x 0.15 of unison.
+# Biol 14:e1006643) for synchrony. What stands, z(r, t) = a(r) exp(i w t) with a real
+# a(r), has |sum z^2| / sum |z|^2 = 1, less by the share of noise: 0.7 is 4 dB. Unless
+# both signs of a(r) have a fair share of the sites (0.15) it is in unison.
 SYNCHRONOUS = 0.85
-STANDING, STANDING_UNISON = 0.8, 0.7
-_MOST_SITES = 256  # of which templates are made; a larger lattice is averaged down
+STANDING, STANDING_UNISON = 0.7, 0.7
 _LEAST_CYCLES = 0.5
 LEAST_FRAMES = 16
 
@@ -87,17 +87,21 @@ def find_waves(
     """
     schema.validate_wave_field(field)
     check_count(count, alpha)
-    parts = list(valid_segments(field, segment))
-    if not parts:
+    kept = reduced(field)
+    if kept.frames < LEAST_FRAMES:
         raise InputError(
-            f"{int(field['valid'].sum())} frames of the wave field are valid; events "
-            f"need {LEAST_FRAMES}: the filter spoils {field.attrs['edge']:g} s at "
-            "either end of a recording"
+            f"{kept.frames} frames that the filter does not spoil are left of the wave "
+            f"field (of those at {kept.rate:.4g} Hz, which are looked at), and events "
+            f"need {LEAST_FRAMES}; it spoils {field.attrs['edge']:g} s at either end"
         )
+    parts = -(-kept.frames // max(LEAST_FRAMES, round(segment * kept.rate)))
+    ends = np.linspace(0, kept.frames, parts + 1).astype(int)
     found = Found((), np.zeros(count))
-    for k, part in enumerate(parts):
-        key = int(np.random.SeedSequence([seed, k]).generate_state(1)[0])
-        found = found + segment_events(part, seed=key, count=count, shortest=shortest)
+    for k, (start, stop) in enumerate(pairwise(ends)):
+        found = found + segment_events(
+            kept.part(start, stop), seed=seed_of(seed, k), count=count,
+            shortest=shortest,
+        )  # fmt: skip
     return events_table(found, alpha=alpha, attributes=field.attrs, seed=seed)
 
 
@@ -112,162 +116,101 @@ def check_count(count: int, alpha: float) -> None:
         )
 
 
-def valid_segments(field: xr.Dataset, seconds: float) -> Iterator[xr.Dataset]:
-    """Valid frames of a wave field in parts of about equal length, at most `seconds`.
-
-    None where fewer than 16 frames are valid.
-    """
-    valid = np.flatnonzero(np.asarray(field["valid"].values))
-    if valid.size < LEAST_FRAMES:
-        return
-    frames = max(LEAST_FRAMES, round(seconds * float(field.attrs["sampling_rate"])))
-    first, stop = int(valid[0]), int(valid[-1]) + 1
-    ends = np.linspace(first, stop, -(-(stop - first) // frames) + 1).astype(int)
-    for a, b in pairwise(ends):
-        yield field.isel(time=slice(a, b))
+def seed_of(seed: int, *numbers: int) -> int:
+    """A seed of its own for each segment, trial or feature."""
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
 
 
 def segment_events(
-    field: xr.Dataset, *, seed: int, count: int, shortest: float | None
+    kept: Reduced, *, seed: int, count: int, shortest: float | None
 ) -> Found:
-    """Events of one stretch of a wave field whose frames are all valid.
+    """Events of one segment of a reduced wave field.
 
     Each trial and feature is tested by itself; the surrogates of all are joined.
     """
-    phase = field["phase"]
-    sites = sites_of(phase)
-    if not sites.is_plane:
-        raise InputError(
-            f"field '{field.attrs['variable']}' stands on a line; kinds of waves are "
-            "told apart on two dimensions (velocity_spectrum measures lines)"
-        )
     found = Found((), np.zeros(count))
-    trials, features = field.sizes.get("trial", 1), field.sizes.get("feature", 1)
-    for trial in range(trials):
-        for feature in range(features):
-            at = {"trial": trial, "feature": feature}
-            part = field.isel({d: k for d, k in at.items() if d in field.dims})
-            held = _Held.of(part, sites, shortest)
-            key = int(
-                np.random.SeedSequence([seed, trial, feature]).generate_state(1)[0]
-            )
-            tested = test_segment(
-                held.coarse, held.bank, rate=held.rate, highest=held.highest,
-                seed=key, count=count, calibrations=_calibrations(count),
-            )  # fmt: skip
-            rows = [*_travelling(held, tested.stretches)]
-            rows += _resting(held, rows)
-            rows = [row | at for row in rows]
-            found = found + Found(tuple(rows), tested.null_masses)
+    for trial, feature in np.ndindex(kept.live.shape):
+        one = _One.of(kept, trial, feature, shortest)
+        tested = test_segment(
+            one.analytic, one.bank, rate=kept.rate, highest=kept.highest,
+            seed=seed_of(seed, trial, feature), count=count,
+            calibrations=max(4, count // 10),
+        )  # fmt: skip
+        rows = [*_travelling(one, tested.stretches)]
+        rows += _resting(one, rows)
+        at = {"trial": trial, "feature": feature}
+        found = found + Found(tuple(row | at for row in rows), tested.null_masses)
     return found
 
 
-def _calibrations(count: int) -> int:
-    return max(4, count // 10)
-
-
 @dataclass(frozen=True)
-class _Held:
-    """One trial and feature: phases at live sites, and the lattice averaged down."""
+class _One:
+    """One trial and feature of a segment, at the sites that live all along."""
 
-    phasors: np.ndarray  # (frame, site) of live sites
-    frequency: np.ndarray  # (frame, site) Hz
+    analytic: np.ndarray  # (frame, site)
+    frequency: np.ndarray  # (frame,) Hz
+    unison: np.ndarray
+    doubled: np.ndarray
     time: np.ndarray  # s
-    coarse: np.ndarray  # (frame, bank site) analytic signal
     bank: Bank
     area: float  # mm^2 that all live sites stand for
     rate: float
-    highest: float
 
     @classmethod
-    def of(cls, part: xr.Dataset, sites: Sites, shortest: float | None) -> _Held:
-        frames = part.sizes["time"]
-        phase = np.asarray(part["phase"].values, dtype=float).reshape(frames, -1)
-        amplitude = np.asarray(part["amplitude"].values, dtype=float)
-        amplitude = amplitude.reshape(frames, -1)
-        live = np.isfinite(phase).all(axis=0) & (amplitude > 0).any(axis=0)
-        phasors = np.exp(1j * phase[:, live])
-        coarse, positions, pitch = averaged_down(phasors * amplitude[:, live], sites,
-                                                 live)  # fmt: skip
-        bank = template_bank(positions, pitch=pitch, shortest=shortest)
-        frequency = np.asarray(part["frequency"].values, dtype=float)
-        step = sites.spacing or (sites.pitch, sites.pitch)
+    def of(
+        cls, kept: Reduced, trial: int, feature: int, shortest: float | None
+    ) -> _One:
+        analytic = kept.analytic[trial, feature]
+        live = np.isfinite(analytic).all(axis=0)
+        bank = template_bank(
+            kept.cells.positions[live], pitch=kept.cells.pitch, shortest=shortest
+        )
         return cls(
-            phasors=phasors, frequency=frequency.reshape(frames, -1)[:, live],
-            time=np.asarray(part["time"].values, dtype=float), coarse=coarse,
-            bank=bank, area=int(live.sum()) * abs(step[0] * step[1]),
-            rate=float(part.attrs["sampling_rate"]),
-            highest=float(part.attrs["band"][1]),
+            analytic=analytic[:, live], frequency=kept.frequency[trial, feature],
+            unison=kept.unison[trial, feature], doubled=kept.doubled[trial, feature],
+            time=kept.time, bank=bank, rate=kept.rate,
+            area=float(kept.live[trial, feature]) * kept.cells.area,
         )  # fmt: skip
 
-    def cycles(self, start: int, stop: int) -> tuple[float, float]:
-        """Frequency in Hz of some frames, and how many cycles they last."""
-        found = float(np.nanmedian(self.frequency[start:stop]))
-        return found, abs(found) * (stop - start) / self.rate
+    def phasors(self, start: int, stop: int) -> np.ndarray:
+        part = self.analytic[start:stop]
+        return part / np.maximum(np.abs(part), 1e-30)
+
+    def row(self, start: int, stop: int, kind: str) -> dict | None:
+        """What every kind has; None below half a cycle."""
+        frequency = float(np.nanmedian(self.frequency[start:stop]))
+        duration = (stop - start) / self.rate
+        if not abs(frequency) * duration >= _LEAST_CYCLES:
+            return None
+        # a frame stands for the time up to the next one
+        begin = float(self.time[start])
+        return {"start": begin, "end": begin + duration, "duration": duration,
+                "kind": kind, "frequency": frequency, "first": start,
+                "last": stop}  # fmt: skip
 
 
-def averaged_down(
-    analytic: np.ndarray, sites: Sites, live: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """The analytic signal (frame, site), its positions and pitch, on fewer sites.
-
-    A lattice of more than 256 live sites is averaged over squares of sites until it has
-    no more (squares without a live site are left out): waves shorter than four of the
-    squares are averaged away, and not looked for.
-    """
-    count = int(live.sum())
-    if count <= _MOST_SITES or sites.shape is None:
-        return analytic, sites.positions[live], sites.pitch
-    side = int(np.ceil(np.sqrt(count / _MOST_SITES)))
-    rows, columns = np.divmod(np.flatnonzero(live), sites.shape[1])
-    square = rows // side * (sites.shape[1] // side + 1) + columns // side
-    _, label, size = np.unique(square, return_inverse=True, return_counts=True)
-    total = np.zeros((len(analytic), len(size)), dtype=complex)
-    positions = np.zeros((len(size), 2))
-    for site, to in enumerate(label):
-        total[:, to] += analytic[:, site]
-    np.add.at(positions, label, sites.positions[live])
-    return total / size, positions / size[:, None], side * sites.pitch
-
-
-def _travelling(held: _Held, stretches: list[Stretch]) -> Iterator[dict]:
+def _travelling(one: _One, stretches: list[Stretch]) -> Iterator[dict]:
     """Rows of the stretches that last, each frame in the one of the greatest mass."""
-    taken = np.zeros(len(held.time), dtype=bool)
+    taken = np.zeros(len(one.time), dtype=bool)
     for stretch in sorted(stretches, key=lambda each: (-each.mass, -each.score)):
         start, stop = stretch.start, stretch.stop
-        if taken[start:stop].mean() > 0.5:
-            continue
-        frequency, cycles = held.cycles(start, stop)
-        if not cycles >= _LEAST_CYCLES:
+        row = one.row(start, stop, stretch.kind)
+        if row is None or taken[start:stop].mean() > 0.5:
             continue
         taken[start:stop] = True
-        coarse = held.coarse[start:stop]
-        wave = best_wave(coarse / np.maximum(np.abs(coarse), 1e-300), held.bank)
-        yield (
-            _row(held, start, stop, wave.kind, frequency)
-            | _shape(held, wave, start, stop, frequency)
-            | {"score": wave.score, "mass": stretch.mass}
-        )
+        wave = best_wave(one.phasors(start, stop), one.bank)
+        yield row | _shape(one, wave, start, stop, row["frequency"]) | {
+            "kind": wave.kind, "score": wave.score, "mass": stretch.mass
+        }  # fmt: skip
 
 
-def _row(held: _Held, start: int, stop: int, kind: str, frequency: float) -> dict:
-    begin, step = float(held.time[start]), 1 / held.rate
-    return {"start": begin, "end": begin + (stop - start) * step,
-            "duration": (stop - start) * step, "kind": kind, "frequency": frequency,
-            "first": start, "last": stop}  # fmt: skip
-
-
-def _shape(
-    held: _Held, wave: Followed, start: int, stop: int, frequency: float
-) -> dict:
+def _shape(one: _One, wave: Followed, start: int, stop: int, frequency: float) -> dict:
     """What the numbers of a wave mean, for the columns of the table."""
-    bank = held.bank
-    coarse = held.coarse[start:stop]
-    turned = np.exp(1j * wave.lag(bank.positions, bank.middle))
-    along = coarse / np.maximum(np.abs(coarse), 1e-300) * turned
+    turned = np.exp(1j * wave.lag(one.bank.positions, one.bank.middle))
+    along = one.phasors(start, stop) * turned
     mean = along.mean(axis=1, keepdims=True)
     share = float(((along * mean.conj()).real > 0.5 * np.abs(mean)).mean())
-    found: dict = {"sites": share, "area": share * held.area}
+    found: dict = {"sites": share, "area": share * one.area}
     number = float(np.hypot(*wave.wave)) if wave.kind == "plane" else abs(wave.radial)
     if number > 0:
         found["wavelength"] = 2 * np.pi / number
@@ -283,22 +226,21 @@ def _shape(
     return found
 
 
-def _resting(held: _Held, rows: list[dict]) -> list[dict]:
+def _resting(one: _One, rows: list[dict]) -> list[dict]:
     """Rows of synchronous and standing episodes outside those that travel."""
-    unison = np.abs(held.phasors.mean(axis=1))
-    doubled = np.abs((held.phasors**2).mean(axis=1))
-    free = np.ones(len(unison), dtype=bool)
+    free = np.ones(len(one.time), dtype=bool)
     for row in rows:
         free[row["first"] : row["last"]] = False
-    standing = (doubled >= STANDING) & (unison <= STANDING_UNISON)
+    standing = (one.doubled >= STANDING) & (one.unison <= STANDING_UNISON)
     found = []
-    for kind, holds, score in (("synchronous", unison >= SYNCHRONOUS, unison),
-                               ("standing", standing, doubled)):  # fmt: skip
+    for kind, holds, score in (
+        ("synchronous", one.unison >= SYNCHRONOUS, one.unison),
+        ("standing", standing, one.doubled),
+    ):
         for start, stop in runs(holds & free):
-            frequency, cycles = held.cycles(start, stop)
-            if cycles >= _LEAST_CYCLES:
-                row = _row(held, start, stop, kind, frequency)
-                found.append(row | {"score": float(score[start:stop].mean())})
+            lasting = one.row(start, stop, kind)
+            if lasting is not None:
+                found.append(lasting | {"score": float(score[start:stop].mean())})
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 
-from cortexwave.analysis.events import Found
+from cortexwave.analysis.events import LEAST_FRAMES, Found
+from cortexwave.analysis.reduced import Reduced
 
 
 @dataclass
@@ -19,6 +21,29 @@ class FrameSums:
     totals: dict[str, xr.DataArray] = field(default_factory=dict)
     wavelengths: list[np.ndarray] = field(default_factory=list)
     aliasing: str = ""
+    tested: int = 0  # segments
+    kept: Reduced | None = None  # frames that wait until they are a segment
+
+    def keep(self, part: Reduced) -> None:
+        """Frames to look for events in, after those that wait."""
+        self.kept = part if self.kept is None else self.kept.then(part)
+
+    def segments(self, seconds: float, *, last: bool) -> Iterator[Reduced]:
+        """Segments of `seconds` that are whole; of the last frames, all that is left.
+
+        A rest of less than half a segment is joined to the one before it.
+        """
+        assert self.kept is not None
+        size = max(LEAST_FRAMES, round(seconds * self.kept.rate))
+        while self.kept.frames >= (1.5 if last else 2.0) * size:
+            yield self.kept.part(0, size)
+            self.kept = self.kept.part(size, self.kept.frames)
+        if last and self.kept.frames >= LEAST_FRAMES:
+            yield self.kept
+
+    def add_events(self, found: Found) -> None:
+        self.found = self.found + found
+        self.tested += 1
 
     def add(self, part: xr.Dataset) -> None:
         size = np.hypot(part["gradient_x"], part["gradient_y"])

@@ -52,6 +52,7 @@ def wave_field(
     method: PhaseMethod = "generalized",
     order: int = 4,
     neighbourhood: float | None = None,
+    margins: tuple[int, int] = (0, 0),
 ) -> xr.Dataset:
     """Phase, amplitude, frequency and phase gradient of a recording in a band (Hz).
 
@@ -63,15 +64,21 @@ def wave_field(
     Sites that are missing or never change are NaN. Of a line of sites along an axis
     only the gradient along it is known, the other is NaN; a plane needs 3 x 3 live
     sites.
+
+    `margins`: so many frames at the start and the end were read beyond a cut, for the
+    filter alone (`analysis.filters.blocks`); they are tapered, not valid, and to be
+    dropped. 0 where the recording itself begins or ends.
     """
     if method not in get_args(PhaseMethod):
         raise InputError(f"method is {method!r}; it can be {get_args(PhaseMethod)}")
     values = picked(recording, variable)
     rate = sampling_rate(values)
     sites = sites_of(values)
-    chosen = _Method(method, rate, (float(band[0]), float(band[1])), order)
+    chosen = _Method(method, rate, (float(band[0]), float(band[1])), order, margins)
     time = np.asarray(values["time"].values, dtype=float)
     valid = _valid(time, chosen)
+    valid[: margins[0]] = False
+    valid[time.size - margins[1] :] = False
     if "valid" in values.coords:  # what another filter has spoilt before
         valid &= np.asarray(values["valid"].values, dtype=bool)
         values = values.drop_vars("valid")
@@ -109,6 +116,7 @@ class _Method:
     rate: float
     band: tuple[float, float]
     order: int
+    margins: tuple[int, int]
 
     def __post_init__(self) -> None:
         check_band(self.band, self.rate)
@@ -158,7 +166,8 @@ class _Method:
                 courses, rate=self.rate, frequency=self.centre, cycles=self.cycles
             )
         return analytic_signal(
-            butterworth(courses, rate=self.rate, band=self.band, order=self.order)
+            butterworth(courses, rate=self.rate, band=self.band, order=self.order),
+            taper=self.margins,
         )
 
     def phase(self, analytic: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from cortexwave.recording.files import PART, install, open_file
 KIND = "wave analysis"
 _CHUNK = 4096
 _MARK = "cortexwave_kind"
+_ASIDE = "coordinates_aside"
 _BARE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
 
@@ -183,4 +184,5 @@ def read_group(path: str | Path, group: str | None = None) -> xr.Dataset | None:
     with open_file(Path(path), "r") as file:
         if group is not None and group not in file:
             return None
-    return xr.open_dataset(path, engine="h5netcdf", group=group, decode_times=False)
+    found = xr.open_dataset(path, engine="h5netcdf", group=group, decode_times=False)
+    return found.set_coords(json.loads(found.attrs.pop(_ASIDE, "[]")))

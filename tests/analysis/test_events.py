@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from cortexwave import synthetic
-from cortexwave.analysis.events import COLUMNS, averaged_down, find_waves
+from cortexwave.analysis.events import COLUMNS, find_waves
+from cortexwave.analysis.reduced import Cells
 from cortexwave.analysis.sites import sites_of
 from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.errors import InputError
@@ -161,17 +162,27 @@ def test_trials_and_features_are_told_apart():
 
 def test_a_large_lattice_is_averaged_to_fewer_sites():
     draw = np.random.default_rng(0)
-    sites = sites_of(_made(40, 30)["signal"])
+    cells = Cells.of(sites_of(_made(40, 30)["signal"]))
     values = draw.standard_normal((3, 1200)) + 0j
-    live = np.ones(1200, dtype=bool)
-    live[:5] = False
-    coarse, positions, pitch = averaged_down(values[:, live], sites, live)
-    assert pitch == pytest.approx(3 * 0.4)
-    assert coarse.shape[1] == len(positions) <= 256
+    values[:, :3] = np.nan  # dead sites are left out of the mean
+    coarse = cells.averaged(values)
+    assert cells.pitch == pytest.approx(3 * 0.4)
+    assert coarse.shape[1] == len(cells.positions) <= 256
     lattice = values.reshape(3, 40, 30)
-    square = lattice[:, 3:6, 3:6].mean(axis=(1, 2))
-    at = np.argmin(np.hypot(*(positions - (4 * 0.4, 4 * 0.4)).T))
-    np.testing.assert_allclose(coarse[:, at], square)
+    at = np.argmin(np.hypot(*(cells.positions - (4 * 0.4, 4 * 0.4)).T))
+    np.testing.assert_allclose(coarse[:, at], lattice[:, 3:6, 3:6].mean(axis=(1, 2)))
+    np.testing.assert_allclose(coarse[:, 0], lattice[:, 1:3, :3].mean(axis=(1, 2)))
+
+
+def test_a_wave_on_a_large_lattice_is_followed_on_its_cells():
+    sites = synthetic.lattice_sites((40, 30), spacing=0.2)
+    made = synthetic.radial_wave(sites, centre=(3.1, 4.4), spread="out", frequency=15.0,
+                                 wavelength=6.0, duration=2.0, rate=200.0)  # fmt: skip
+    found = _of(find_waves(wave_field(made, band=BAND), seed=0, count=19), "source")
+    # cells are 0.6 mm
+    assert float(found["x"]) == pytest.approx(3.1, abs=0.1)
+    assert float(found["y"]) == pytest.approx(4.4, abs=0.1)
+    assert float(found["wavelength"]) == pytest.approx(6.0, rel=0.02)
 
 
 def _made(rows: int, columns: int) -> xr.Dataset:

@@ -1,0 +1,189 @@
+"""A recording analysed from end to end: in blocks as in one, to a file that opens."""
+
+from __future__ import annotations
+
+import csv
+import tracemalloc
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from cortexwave import synthetic
+from cortexwave.analysis.analyses import Analysis, open_waves
+from cortexwave.analysis.analysing import analyse
+from cortexwave.errors import InputError, RecordingError
+from cortexwave.recording.reader import open_recording
+from cortexwave.recording.saving import save_recording
+from cortexwave.recording.writer import RecordingWriter
+
+BAND = (5.0, 40.0)
+SITES = synthetic.lattice_sites((6, 6), spacing=0.4)
+TIME = {"duration": 16.0, "rate": 250.0}
+FEW = {"seed": 0, "count": 19, "measures": ["speed", "direction", "synchrony"]}
+
+
+def _recording() -> xr.Dataset:
+    noise = synthetic.smooth_noise(SITES, length=0.0, seed=0, **TIME)
+    waves = [
+        synthetic.plane_wave(SITES, direction=30, frequency=12.0, wavelength=5.0,
+                             amplitude=3.0, window=(at, at + 0.6), **TIME)
+        for at in (2.0, 6.0, 10.0, 13.0)
+    ]  # fmt: skip
+    return synthetic.mixture(noise, *waves)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    return save_recording(_recording(), tmp_path_factory.mktemp("made") / "run.h5")
+
+
+@pytest.fixture(scope="module")
+def whole(saved, tmp_path_factory) -> Analysis:
+    return analyse(saved, tmp_path_factory.mktemp("whole") / "w.h5", band=BAND, **FEW)
+
+
+def test_the_waves_that_were_made_are_found_with_a_verdict(whole):
+    waves = whole.events.isel(event=whole.events["is_wave"].values)
+    assert list(waves["kind"].values) == ["plane"] * 4
+    np.testing.assert_allclose(waves["start"], (2, 6, 10, 13), atol=0.15)
+    # 0 dB and more: 5 degrees are asked
+    np.testing.assert_allclose(waves["direction"], 30, atol=5)
+    assert whole.word == "travelling waves"
+    assert "4 single event(s)" in whole.verdict
+
+
+def test_measures_stand_at_every_frame_of_the_recording(whole):
+    assert whole.measures.sizes["time"] == 4000
+    assert whole.measures["speed"].attrs["units"] == "mm/s"
+    assert whole.measures["time"].attrs["units"] == "s"
+    assert np.isnan(whole.measures["synchrony"].values[0])  # spoilt by the filter
+
+
+def test_maps_are_a_wave_field_of_the_strongest_events(whole):
+    middles = (whole.events["start"] + whole.events["end"]).values / 2
+    for time in whole.maps["time"].values:
+        assert np.abs(middles - time).min() <= 0.5 / 250 + 1e-9
+
+
+def test_means_over_time_stand_at_every_site(whole):
+    towards = np.hypot(whole.sites["towards_x"], whole.sites["towards_y"])
+    assert towards.shape == (6, 6)
+    assert float(towards.max()) <= 1
+    assert float(whole.sites["towards_x"].mean()) > 0  # the waves go to 30 degrees
+
+
+def test_the_file_opens_with_plain_tools(whole):
+    with h5py.File(whole.path) as file:
+        assert file.attrs["complete"] == 1
+        assert {"events", "lags", "maps", "sites", "spectrum"} <= set(file)
+    with xr.open_dataset(whole.path, group="events", engine="netcdf4") as events:
+        assert events.sizes["event"] == whole.events.sizes["event"]
+
+
+def test_events_stand_beside_it_as_text(whole):
+    with whole.path.with_suffix(".csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == whole.events.sizes["event"]
+    assert float(rows[0]["speed_mm_per_s"]) == pytest.approx(
+        float(whole.events["speed"][0]), rel=1e-6
+    )
+    assert {row["kind"] for row in rows} <= set(whole.events["kind"].values)
+
+
+def test_blocks_give_what_one_piece_gives(saved, whole, tmp_path):
+    """6 MiB make several blocks of this recording. Hilbert's transform of the whole is
+    itself spoilt by its two ends, by some 1e-3 of the amplitude far from them; where
+    the amplitude is small that is more of a phase, so most frames are compared."""
+    parts = analyse(saved, tmp_path / "w.h5", band=BAND, memory=6 * 2**20, **FEW)
+    apart = np.abs(parts.measures["synchrony"] - whole.measures["synchrony"])
+    assert float(apart.quantile(0.95)) < 5e-3
+    found = parts.events.isel(event=parts.events["is_wave"].values)
+    np.testing.assert_allclose(found["start"], (2, 6, 10, 13), atol=0.15)
+    np.testing.assert_allclose(parts.sites["amplitude"], whole.sites["amplitude"],
+                               rtol=2e-3)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_recording_ten_times_its_memory_goes_through_within_it(tmp_path):
+    """The memory asked for bounds what NumPy holds; readers and tables need a little
+    beside it."""
+    memory = 16 * 2**20
+    sites = synthetic.lattice_sites((16, 16), spacing=0.4)
+    stretch = synthetic.smooth_noise(sites, length=0.4, seed=0, duration=60.0,
+                                     rate=250.0, dtype="float32")  # fmt: skip
+    first = stretch["signal"].values
+    path = tmp_path / "long.h5"
+    frames = 11 * memory // (4 * 256)
+    _write_repeated(path, first, frames)
+    assert path.exists()
+    tracemalloc.start()
+    analyse(path, tmp_path / "w.h5", band=(20.0, 60.0), memory=memory, seed=0, count=19,
+            measures=["synchrony"])  # fmt: skip
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * memory
+
+
+def _write_repeated(path: Path, block: np.ndarray, frames: int) -> None:
+    from cortexwave.recording.layout import FieldLayout, RecordingLayout
+
+    axis = 0.4 * np.arange(16)
+    layout = RecordingLayout(
+        fields={"signal": FieldLayout("uV")}, y=axis, x=axis, features=1, trials=None,
+        frames=frames, interval=4e-3, compression="none",
+    )  # fmt: skip
+    writer = RecordingWriter(
+        path, layout, attributes={}, protocol="# made\n", protocol_resolved="{}",
+        events=None, drive=None,
+    )  # fmt: skip
+    with writer:
+        for begin in range(0, frames, layout.block_frames):
+            size = min(layout.block_frames, frames - begin)
+            at = begin % (len(block) - size)
+            writer.append(0, begin, {"signal": block[at : at + size, None]})
+        writer.finish()
+
+
+def test_an_existing_file_is_kept_unless_it_may_be_replaced(whole, saved):
+    with pytest.raises(RecordingError, match="--overwrite"):
+        analyse(saved, whole.path, band=BAND, **FEW)
+    with pytest.raises(RecordingError, match="not a wave analysis"):
+        analyse(saved, saved, band=BAND, overwrite=True, **FEW)
+    with open_recording(saved) as recording:
+        assert recording.sizes["time"] == 4000
+
+
+def test_what_fails_leaves_nothing_behind(saved, tmp_path):
+    with pytest.raises(InputError, match="200 Hz"):
+        analyse(saved, tmp_path / "w.h5", band=(5.0, 200.0), **FEW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_little_memory_says_how_much_is_due(saved, tmp_path):
+    with pytest.raises(InputError, match="a block of this recording needs"):
+        analyse(saved, tmp_path / "w.h5", band=BAND, memory=2**20, **FEW)
+
+
+def test_what_is_no_analysis_is_not_opened_as_one(saved):
+    with pytest.raises(RecordingError, match="not a wave analysis"):
+        open_waves(saved)
+
+
+def test_a_second_of_ecog_is_undetermined_and_says_why(lab, tmp_path):
+    with h5py.File(lab("mne_ecog/ecog_grid_16x16.h5")) as file:
+        volts = np.moveaxis(file["x_volts"][:], -1, 0)
+    at = 4.0 * np.arange(16)
+    ecog = xr.Dataset(
+        {"ecog": (("time", "y", "x"), 1e6 * volts, {"units": "uV"})},
+        {"time": ("time", np.arange(113) / 160, {"units": "s"}),
+         "y": ("y", at[::-1], {"units": "mm"}), "x": ("x", at, {"units": "mm"})},
+    )  # fmt: skip
+    found = analyse(ecog, tmp_path / "w.h5", band=BAND, seed=0, count=19)
+    assert found.word == "undetermined"
+    assert "cycles of 5 Hz" in found.verdict
+    assert "net lags" in found.verdict
+    assert found.maps.sizes["time"] > 0
+    assert np.isfinite(found.maps["phase"].values).any()

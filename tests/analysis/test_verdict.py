@@ -1,0 +1,84 @@
+"""What may be said of a recording, and what may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from cortexwave.analysis.verdict import Material, verdict
+
+ENOUGH = Material(sites=100, extent=4.0, seconds=60.0, rate=1000.0, band=(5.0, 40.0),
+                  wavelength=6.0)  # fmt: skip
+
+
+def _events(waves: int) -> xr.Dataset:
+    is_wave = np.arange(5) < waves
+    return xr.Dataset(
+        {"is_wave": ("event", is_wave)}, attrs={"alpha": 0.05, "count": 99}
+    )
+
+
+def _lags(
+    p: float, directed: float = 0.5, said: str = "", caution: str = ""
+) -> xr.Dataset:
+    return xr.Dataset(
+        {"p": p, "p_directed": directed, "direction": 30.0, "verdict": said},
+        attrs={"alpha": 0.05, "caution": caution, "reference": ""},
+    )
+
+
+def test_net_lags_are_evidence():
+    found = verdict(ENOUGH, _events(0), _lags(0.001, 0.001))
+    assert found.word == "travelling waves"
+    assert "net lags (p = 0.001) towards 30 deg" in found.sentence
+
+
+def test_single_events_are_evidence():
+    found = verdict(ENOUGH, _events(2), _lags(0.6))
+    assert found.word == "travelling waves"
+    assert "2 single event(s)" in found.sentence
+    assert "net lags" not in found.sentence
+
+
+def test_without_either_nothing_is_claimed_and_absence_is_not_either():
+    found = verdict(ENOUGH, _events(0), _lags(0.6))
+    assert found.word == "no propagation found"
+    assert "does not show that nothing travels" in found.sentence
+
+
+def test_the_least_p_of_several_features_is_corrected():
+    lags = _lags(0.02).expand_dims(feature=3)
+    assert verdict(ENOUGH, _events(0), lags).word == "no propagation found"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"seconds": 0.5}, "2.5 cycles of 5 Hz"),
+        ({"sites": 12}, "12 live sites"),
+        ({"wavelength": 20.0}, "shorter than a quarter of the wavelength"),
+    ],
+    ids=["short", "few", "small"],
+)
+def test_too_little_is_undetermined_whatever_the_tests_say(change, reason):
+    found = verdict(replace(ENOUGH, **change), _events(3), _lags(0.001, 0.001))
+    assert found.word == "undetermined"
+    assert reason in found.sentence
+
+
+def test_lags_that_could_not_be_tested_leave_it_undetermined():
+    untested = _lags(np.nan, said="undetermined: 1 whole segments; 6 are needed")
+    assert verdict(ENOUGH, _events(0), untested).word == "undetermined"
+    assert "6 are needed" in verdict(ENOUGH, _events(0), untested).sentence
+    missing = verdict(ENOUGH, _events(0), None, lags_missing="no time")
+    assert missing.reasons == ("no time",)
+
+
+def test_cautions_stand_beside_a_verdict_and_do_not_change_it():
+    slow = replace(ENOUGH, rate=160.0)
+    found = verdict(slow, _events(1), _lags(0.6, caution="steady"), aliasing="maybe")
+    assert found.word == "travelling waves"
+    assert [each.split()[0] for each in found.cautions] == ["160", "steady", "maybe"]
