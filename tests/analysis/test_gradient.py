@@ -283,7 +283,7 @@ def test_gradient_of_wave_matlab_inside_and_at_edges(golden, field):
     )
     told = ~half_turn & (pm > 1e-6)  # a null gradient has no direction
     turned = np.angle(np.exp(1j * (np.arctan2(-y, -x) - pd)))
-    assert np.abs(turned[told]).max(initial=0) < 1e-9  # ROUNDING over a gradient of 1e-3
+    assert np.abs(turned[told]).max(initial=0) < 1e-9  # rounding over 1e-3
 
 
 @pytest.mark.parametrize("field", GOLDEN_FIELDS[:3])
