@@ -14,7 +14,8 @@ A frame that follows unison better than the wave counts for nothing: a field in 
 with noise on it always leans some way or other.
 
 What goes on unchanged, at one frequency, for the whole segment has no lags that could
-be told from their reverse in this way; `cortexwave.analysis.net_lags` is for that.
+be told from their reverse in this way, and little can be told of a segment of which a
+wave fills the better part; `cortexwave.analysis.net_lags` is for that.
 """
 
 from __future__ import annotations
