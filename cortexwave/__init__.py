@@ -9,9 +9,58 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cortexwave.analysis.aliasing import check_sampling as check_sampling
+    from cortexwave.analysis.analyses import Analysis as Analysis
+    from cortexwave.analysis.analyses import open_waves as open_waves
+    from cortexwave.analysis.analysing import analyse as analyse
+    from cortexwave.analysis.cluster_permutation import (
+        cluster_permutation as cluster_permutation,
+    )
+    from cortexwave.analysis.coherence import (
+        correlation_distance as correlation_distance,
+    )
+    from cortexwave.analysis.critical_points import critical_points as critical_points
+    from cortexwave.analysis.critical_points import (
+        phase_singularities as phase_singularities,
+    )
+    from cortexwave.analysis.decimation import decimation_test as decimation_test
+    from cortexwave.analysis.dispersion import dispersion as dispersion
+    from cortexwave.analysis.events import find_waves as find_waves
+    from cortexwave.analysis.filters import band_pass as band_pass
+    from cortexwave.analysis.filters import notch as notch
+    from cortexwave.analysis.flow import normal_flow as normal_flow
+    from cortexwave.analysis.flow import robust_flow as robust_flow
+    from cortexwave.analysis.flow_modes import flow_modes as flow_modes
+    from cortexwave.analysis.gradient import phase_gradient as phase_gradient
     from cortexwave.analysis.lags import lag_velocity as lag_velocity
+    from cortexwave.analysis.line_noise import line_noise as line_noise
+    from cortexwave.analysis.line_noise import remove_line_noise as remove_line_noise
+    from cortexwave.analysis.local_measures import curl_map as curl_map
+    from cortexwave.analysis.local_measures import divergence_map as divergence_map
+    from cortexwave.analysis.measures import MEASURES as MEASURES
+    from cortexwave.analysis.measures import measure as measure
+    from cortexwave.analysis.net_lags import net_lags as net_lags
+    from cortexwave.analysis.nulls import surrogate as surrogate
+    from cortexwave.analysis.plane_fit import plane_wave as plane_wave
+    from cortexwave.analysis.referencing import rereference as rereference
+    from cortexwave.analysis.separability import separability as separability
+    from cortexwave.analysis.sites import on_lattice as on_lattice
+    from cortexwave.analysis.source_measures import rho_threshold as rho_threshold
+    from cortexwave.analysis.stimulus_locked import (
+        stimulus_locked_lags as stimulus_locked_lags,
+    )
     from cortexwave.analysis.velocity import space_time_spectrum as space_time_spectrum
     from cortexwave.analysis.velocity import velocity_spectrum as velocity_spectrum
+    from cortexwave.analysis.wave_fields import wave_field as wave_field
+    from cortexwave.analysis.wavefronts import wavefronts as wavefronts
+    from cortexwave.analysis.wavenumber_spectrum import (
+        directional_power as directional_power,
+    )
+    from cortexwave.analysis.wavenumber_spectrum import radial_power as radial_power
+    from cortexwave.analysis.wavenumber_spectrum import velocity_lines as velocity_lines
+    from cortexwave.analysis.wavenumber_spectrum import (
+        wavenumber_frequency as wavenumber_frequency,
+    )
     from cortexwave.learning.building import build_network as build_network
     from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
     from cortexwave.learning.hidden_states import read_out as read_out
@@ -42,6 +91,7 @@ if TYPE_CHECKING:
     from cortexwave.recording.description import describe as describe
     from cortexwave.recording.reader import open_recording as open_recording
     from cortexwave.recording.recovery import recover as recover
+    from cortexwave.recording.saving import save_recording as save_recording
     from cortexwave.schema import drive as drive
     from cortexwave.schema import events as events
     from cortexwave.sheet.lattice import Lattice as Lattice
@@ -51,48 +101,87 @@ if TYPE_CHECKING:
     from cortexwave.simulation import simulate as simulate
 
 _HOME = {
+    "Analysis": "analysis.analyses",
     "Lattice": "sheet.lattice",
+    "MEASURES": "analysis.measures",
     "ModelSpec": "sheet.spec",
     "Protocol": "protocol.document",
     "Training": "learning.training_document",
+    "analyse": "analysis.analysing",
+    "band_pass": "analysis.filters",
     "build_network": "learning.building",
+    "check_sampling": "analysis.aliasing",
+    "cluster_permutation": "analysis.cluster_permutation",
+    "correlation_distance": "analysis.coherence",
+    "critical_points": "analysis.critical_points",
     "cross_temporal": "memory.cross_temporal",
+    "curl_map": "analysis.local_measures",
+    "decimation_test": "analysis.decimation",
     "decode_order": "memory.past_decoder",
     "decode_past": "memory.past_decoder",
     "describe": "recording.description",
+    "directional_power": "analysis.wavenumber_spectrum",
+    "dispersion": "analysis.dispersion",
+    "divergence_map": "analysis.local_measures",
     "drive": "schema",
     "epochs": "recording.cutting",
     "events": "schema",
     "export_sheet": "learning.sheets",
+    "find_waves": "analysis.events",
+    "flow_modes": "analysis.flow_modes",
     "hidden_recording": "learning.hidden_states",
     "lag_velocity": "analysis.lags",
+    "line_noise": "analysis.line_noise",
     "load_network": "learning.training",
     "load_protocol": "protocol.loading",
     "load_training": "learning.training_document",
     "load_weights": "learning.weights",
+    "measure": "analysis.measures",
     "model": "models",
     "model_names": "models",
+    "net_lags": "analysis.net_lags",
+    "normal_flow": "analysis.flow",
+    "notch": "analysis.filters",
+    "on_lattice": "analysis.sites",
     "open_recording": "recording.reader",
+    "open_waves": "analysis.analyses",
     "parse_protocol": "protocol.loading",
     "parse_training": "learning.training_document",
     "past_from_snapshot": "memory.snapshot",
+    "phase_gradient": "analysis.gradient",
+    "phase_singularities": "analysis.critical_points",
+    "plane_wave": "analysis.plane_fit",
     "prepare": "preparation",
     "propagator": "memory.propagator",
+    "radial_power": "analysis.wavenumber_spectrum",
     "rank_errors": "memory.propagator",
     "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
+    "remove_line_noise": "analysis.line_noise",
+    "rereference": "analysis.referencing",
     "resume": "simulation",
     "resume_training": "learning.training",
+    "rho_threshold": "analysis.source_measures",
+    "robust_flow": "analysis.flow",
     "run": "simulation",
     "run_sequence": "learning.sequence_op",
     "save_hidden": "learning.hidden_states",
+    "save_recording": "recording.saving",
+    "separability": "analysis.separability",
     "simulate": "simulation",
     "space_time_spectrum": "analysis.velocity",
+    "stimulus_locked_lags": "analysis.stimulus_locked",
+    "surrogate": "analysis.nulls",
     "topographic_shift": "memory.topographic",
     "train": "learning.training",
+    "velocity_lines": "analysis.wavenumber_spectrum",
     "velocity_spectrum": "analysis.velocity",
+    "wave_field": "analysis.wave_fields",
+    "wavefronts": "analysis.wavefronts",
+    "wavenumber_frequency": "analysis.wavenumber_spectrum",
 }
-__all__ = sorted(_HOME)
+_ROOMS = ("synthetic", "view")  # used by their own names
+__all__ = sorted([*_HOME, *_ROOMS])
 
 
 def __getattr__(name: str) -> Any:
@@ -100,8 +189,11 @@ def __getattr__(name: str) -> Any:
         from cortexwave.provenance import package_version
 
         return package_version()
+    if name in _ROOMS:
+        return importlib.import_module(f"cortexwave.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'cortexwave' has no attribute '{name}'")
+    importlib.import_module("cortexwave.accessor")  # `recording.wave`
     module = importlib.import_module(f"cortexwave.{_HOME[name]}")
     value = getattr(module, name)
     globals()[name] = value  # so that a submodule of the same name does not hide it

@@ -24,7 +24,7 @@ BAND = (5.0, 40.0)
 SITES = synthetic.lattice_sites((10, 10), spacing=0.4)
 TIME = {"duration": 4.0, "rate": 250.0}
 # one wave of half a second in ten: in four it would be most of its few frequencies,
-# and its reverse, as good a wave, one surrogate in four (48 of 60 radial ones are found)
+# and its reverse, as good a wave, one surrogate in four (48 of 60 radial ones found)
 LONGER = {"duration": 10.0, "rate": 250.0}
 # inside with 99.9 % if the rate is 0.05
 LOW, HIGH = binom.interval(0.999, FIELDS, ALPHA)
