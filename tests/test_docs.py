@@ -9,6 +9,11 @@ from typing import get_args
 import pytest
 
 import cortexwave as cw
+from cortexwave.analysis.events import COLUMNS
+from cortexwave.analysis.measures import MEASURES
+from cortexwave.analysis.nulls import NULLS
+from cortexwave.analysis.templates import KINDS
+from cortexwave.analysis.wave_fields import PhaseMethod
 from cortexwave.catalogue import catalogue
 from cortexwave.learning.network_documents import NetworkDocument, WaveRNNDocument
 from cortexwave.learning.tasks import TASKS
@@ -86,3 +91,22 @@ def test_the_readme_counts_the_shipped_protocols():
     words = {12: "twelve", 13: "thirteen", 14: "fourteen"}
     shipped = len(list((ROOT / "protocols").glob("*.yaml")))
     assert f"{words[shipped]} protocols" in (ROOT / "README.md").read_text()
+
+
+WAVES = (ROOT / "docs" / "waves.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        MEASURES,
+        COLUMNS,
+        KINDS,
+        NULLS,
+        get_args(PhaseMethod),
+        cw.Analysis.__annotations__,
+    ],
+    ids=["measures", "columns", "kinds", "nulls", "methods", "tables"],
+)
+def test_the_page_of_waves_names_everything(names):
+    assert [name for name in names if name != "path" and f"`{name}`" not in WAVES] == []
