@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave.checking import read_band, read_bytes
+from cortexwave.errors import InputError
+
 ROOT = Path(__file__).parent.parent
 RING = ROOT / "protocols" / "ring_pulse.yaml"
 SHORT = ("--set", "run.duration=10 ms")
@@ -275,3 +278,72 @@ def test_wrong_use_of_training_exits_2(training, words, culprit):
     assert done.returncode == 2
     assert culprit in done.stderr
     assert not (training.parent / "x").exists()
+
+
+@pytest.fixture(scope="module")
+def noise_with_waves(tmp_path_factory):
+    from cortexwave import synthetic
+    from cortexwave.recording.saving import save_recording
+
+    sites = synthetic.lattice_sites((6, 6), spacing=0.4)
+    time = {"duration": 12.0, "rate": 200.0}
+    parts = [synthetic.smooth_noise(sites, length=0.0, seed=0, **time)]
+    parts += [
+        synthetic.plane_wave(sites, direction=30, frequency=12.0, wavelength=5.0,
+                             amplitude=3.0, window=(at, at + 0.6), **time)
+        for at in (2.0, 6.0, 9.0)
+    ]  # fmt: skip
+    path = tmp_path_factory.mktemp("waves") / "run.h5"
+    return save_recording(synthetic.mixture(*parts), path)
+
+
+def test_analyse_writes_a_file_a_table_and_a_page_and_prints_a_verdict(
+    tmp_path, noise_with_waves
+):
+    done = cortexwave("analyse", noise_with_waves, "-o", tmp_path / "w.h5", "--band",
+                      "5 Hz:40 Hz", "--surrogates", "19", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["word"] == "travelling waves"
+    assert "3 single event(s)" in told["verdict"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "w.csv", "w.h5", "w.png"
+    ]  # fmt: skip
+    with xr.open_dataset(tmp_path / "w.h5", group="events") as events:
+        assert {"kind", "speed", "p"} <= set(events)
+
+
+@pytest.mark.parametrize(
+    ("words", "culprit"),
+    [
+        (["--band", "5 Hz:400 Hz"], "400 Hz"),
+        (["--band", "5 Hz:40 Hz", "--method", "fourier"], "morlet"),
+    ],
+)
+def test_wrong_use_of_analyse_exits_2_and_leaves_no_file(
+    tmp_path, noise_with_waves, words, culprit
+):
+    done = cortexwave("analyse", noise_with_waves, "-o", tmp_path / "w.h5", *words)
+    assert done.returncode == 2
+    assert culprit in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "culprit"),
+    [("5:40", "has no unit"), ("5 Hz", "two frequencies are due"), ("", "two")],
+)
+def test_a_band_that_is_none_is_told(text, culprit):
+    with pytest.raises(InputError, match=culprit):
+        read_band(text)
+
+
+@pytest.mark.parametrize("text", ["2", "GiB", "-1 GiB", "nan GiB", "2 parsecs"])
+def test_a_size_that_is_none_is_told(text):
+    with pytest.raises(InputError, match="'2 GiB' is due"):
+        read_bytes(text)
+
+
+def test_bands_and_sizes_are_read():
+    assert read_band("500 mHz:0.04 kHz") == pytest.approx((0.5, 40))
+    assert read_bytes("1.5 GiB") == 3 * 2**29
