@@ -19,6 +19,8 @@ _MOST_FRAMES = 48
 # A kind with more to adjust must follow that much better per number (a plane bends a
 # little for every noise): about what 100 sites give for nothing.
 _PRICE = 0.01
+# What a climb from a template may gain: one whose template is farther behind is left.
+_GAIN = 0.15
 _NUMBERS = {"plane": 2, "source": 3, "sink": 3, "rotating": 2, "spiral": 3}
 
 
@@ -53,10 +55,12 @@ def best_wave(phasors: np.ndarray, bank: Bank) -> Followed:
     """
     chosen = phasors[:: max(1, len(phasors) // _MOST_FRAMES)]
     power = np.abs(chosen.astype(np.complex64) @ bank.matrix).mean(axis=0)
-    found = []
+    starts = []
     for kind in TRAVELLING:
         of_kind = np.flatnonzero(bank.kind == KINDS.index(kind))
-        found.append(climbed(chosen, bank, int(of_kind[power[of_kind].argmax()])))
+        starts.append(int(of_kind[power[of_kind].argmax()]))
+    hopeful = power[starts].max() - _GAIN
+    found = [climbed(chosen, bank, each) for each in starts if power[each] >= hopeful]
     return max(found, key=lambda each: each.worth)
 
 
@@ -92,8 +96,8 @@ def climbed(phasors: np.ndarray, bank: Bank, template: int) -> Followed:
     steps = np.vstack([start, *(start + 0.15 * row for row in np.eye(len(start)))])
     found = minimize(
         loss, start, method="Nelder-Mead",
-        options={"initial_simplex": steps, "xatol": 1e-4, "fatol": 1e-6,
-                 "maxfev": 300},
+        options={"initial_simplex": steps, "xatol": 3e-4, "fatol": 1e-5,
+                 "maxfev": 200},
     )  # fmt: skip
     best = made(found.x)
     if kind in ("source", "sink"):  # the climb may have turned one into the other
