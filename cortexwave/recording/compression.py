@@ -24,10 +24,8 @@ _DEFLATE = _deflate()
 _LEVEL = 1
 
 
-def padded(
-    values: np.ndarray, shape: tuple[int, int, int], dtype: np.dtype
-) -> np.ndarray:
-    """A chunk (frame, y, x) of `shape` and `dtype`: edges beyond `values` are NaN.
+def padded(values: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """A chunk of `shape`, frames first, and `dtype`: beyond `values` it is NaN.
 
     `OverflowError` where a finite value is infinite in `dtype`.
     """

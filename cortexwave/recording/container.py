@@ -19,6 +19,7 @@ import xarray as xr
 
 from cortexwave.errors import RecordingError
 from cortexwave.recording import compression
+from cortexwave.recording.channels import read_channels, write_channels
 from cortexwave.recording.layout import Compression, FieldLayout, RecordingLayout
 from cortexwave.schema import DIRECTION_CONVENTION, SCHEMA_VERSION
 
@@ -26,6 +27,7 @@ TEXTS = ("protocol", "protocol_resolved")
 _COUNTERS = ("n_valid", "complete", "recovered")
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5's old format holds 64 KiB
 _TIME_CHUNK = 16_384
+Place = tuple[int | slice, ...]  # of a chunk in a block: frames, feature, sites
 # What netCDF writes as the name of a dimension that has no coordinate of its own.
 _BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable.%10d"
 # How netCDF stores a variable with the name of a dimension it is not along, such as
@@ -67,13 +69,14 @@ def set_counter(file: h5py.File, name: str, value: int) -> None:
 
 
 def layout_of(file: h5py.File) -> RecordingLayout:
-    """The layout of a sheet's recording; `RecordingError` where the file is none."""
+    """The layout of a recording; `RecordingError` where the file is none."""
     check_ours(file)
     try:
         layout = _read_layout(file)
     except (KeyError, IndexError, TypeError, RecordingError) as error:
         raise RecordingError(
-            f"{file.filename}: damaged, or not fields of a sheet ({error})"
+            f"{file.filename}: damaged, or not fields of a sheet or of "
+            f"channels ({error})"
         ) from error
     for name in layout.fields:
         found = file[name]
@@ -92,6 +95,7 @@ def _read_layout(file: h5py.File) -> RecordingLayout:
     dims = [dim.label for dim in fields[0].dims]
     length = dict(zip(dims, fields[0].shape, strict=True))
     compressed: Compression = "gzip" if fields[0].shuffle else "none"
+    channels = read_channels(file) if "channel" in length else None
     return RecordingLayout(
         fields={
             field.name.lstrip("/"): FieldLayout(
@@ -99,14 +103,15 @@ def _read_layout(file: h5py.File) -> RecordingLayout:
             )
             for field in fields
         },
-        y=file["y"][:],
-        x=file["x"][:],
+        y=file["y"][:] if channels is None else None,
+        x=file["x"][:] if channels is None else None,
         features=length.get("feature", 1),
         trials=length.get("trial"),
         frames=length["time"],
         interval=float(file["time"].attrs["interval"]),
         dtype=fields[0].dtype.name,
         compression=compressed,
+        channels=channels,
     )
 
 
@@ -140,16 +145,16 @@ def field_names(file: h5py.File) -> list[str]:
 
 def chunks_of_block(
     layout: RecordingLayout, trial: int, first: int
-) -> Iterator[tuple[tuple[int, ...], int, slice, slice]]:
-    """Where the chunks of one block stand: HDF5 offset, feature, sites y and x."""
-    (ny, nx), (high, wide) = layout.sites, layout.tile
+) -> Iterator[tuple[tuple[int, ...], Place]]:
+    """Where the chunks of one block stand: HDF5 offset, and place in the block."""
+    tile = layout.tile
     lead = () if layout.trials is None else (trial,)
-    for feature, y, x in itertools.product(
-        range(layout.features), range(0, ny, high), range(0, nx, wide)
-    ):
-        middle = () if layout.features == 1 else (feature,)
-        offset = (*lead, first, *middle, y, x)
-        yield offset, feature, slice(y, y + high), slice(x, x + wide)
+    starts = [range(0, n, size) for n, size in zip(layout.sites, tile, strict=True)]
+    for feature, *sites in itertools.product(range(layout.features), *starts):
+        stored = () if layout.features == 1 else (feature,)
+        given = (feature,) if layout.channels is None else ()
+        spans = (slice(at, at + size) for at, size in zip(sites, tile, strict=True))
+        yield (*lead, first, *stored, *sites), (slice(None), *given, *spans)
 
 
 def blocks(layout: RecordingLayout, n_valid: int = 0) -> Iterator[tuple[int, int]]:
@@ -216,11 +221,14 @@ def _write_axes(file: h5py.File, layout: RecordingLayout) -> dict[str, h5py.Data
         frame = np.arange(start, min(start + _TIME_CHUNK, layout.frames))
         time[start : start + frame.size] = frame * layout.interval
     time.attrs["interval"] = float(layout.interval)
-    axes = {
-        "time": (time, "s", "time from the start of the run or trial"),
-        "y": (file.create_dataset("y", data=np.asarray(layout.y, "f8")), "mm", "up"),
-        "x": (file.create_dataset("x", data=np.asarray(layout.x, "f8")), "mm", "right"),
-    }
+    axes = {"time": (time, "s", "time from the start of the run or trial")}
+    labels = {}
+    if layout.channels is not None:
+        labels["channel"] = write_channels(file, layout.channels)
+    else:
+        y = file.create_dataset("y", data=np.asarray(layout.y, "f8"))
+        x = file.create_dataset("x", data=np.asarray(layout.x, "f8"))
+        axes |= {"y": (y, "mm", "up"), "x": (x, "mm", "right")}
     if layout.features > 1:
         index = np.arange(layout.features)
         axes["feature"] = (file.create_dataset("feature", data=index), "1", "map")
@@ -232,7 +240,7 @@ def _write_axes(file: h5py.File, layout: RecordingLayout) -> dict[str, h5py.Data
         scale.attrs["units"] = unit
         scale.attrs["long_name"] = long_name
         scale.make_scale(name)
-    return {name: scale for name, (scale, _, _) in axes.items()}
+    return {name: scale for name, (scale, _, _) in axes.items()} | labels
 
 
 def _write_field(
@@ -253,6 +261,8 @@ def _write_field(
     if field.long_name:
         dataset.attrs["long_name"] = field.long_name
     dataset.attrs["_FillValue"] = np.array([np.nan], layout.dtype)
+    if layout.channels is not None:
+        dataset.attrs["coordinates"] = " ".join(layout.channels.coordinates())
     _name_dims(dataset, layout.dims, scales)
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 import h5py
 import numpy as np
+import xarray as xr
 
+from cortexwave.recording.channels import channels_of, describe_channels
 from cortexwave.recording.reader import open_recording, opened
 from cortexwave.schema import EVENT_PREFIX, field_names
 
 _ORIGIN = ("title", "origin", "model", "paper", "backend", "device", "dtype", "seed",
            "dt", "created", "run_id", "cortexwave_version", "git_commit", "git_dirty",
-           "platform")  # fmt: skip
+           "platform", "source", "reader", "subject", "session", "reference",
+           "time_origin")  # fmt: skip
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         counted = (
             Counter(str(kind) for kind in kinds.values) if kinds is not None else {}
         )
-        spacing = _spacing(recording["x"].values) or _spacing(recording["y"].values)
+        sites = _sites(recording[names[0]])
     frames, raw = _frames(stored, names), sum(stored[name]["raw"] for name in names)
     written = sum(stored[name]["stored"] for name in names)
     return {
@@ -54,7 +57,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "n_valid": int(attrs["n_valid"]),
         "n_frames": frames,
         **{name: attrs[name] for name in _ORIGIN if name in attrs},
-        "sheet": {"shape": [sizes["y"], sizes["x"]], "spacing_mm": spacing},
+        **sites,
         "features": sizes.get("feature", 1),
         "trials": sizes.get("trial", 1),
         "duration_s": float(time[-1]) if time.size else 0.0,
@@ -64,6 +67,15 @@ def describe(path: str | Path) -> dict[str, Any]:
         "compression_ratio": round(raw / written, 2) if written else None,
         "versions": json.loads(str(attrs.get("versions", "{}"))),
     }
+
+
+def _sites(field: xr.DataArray) -> dict[str, Any]:
+    """What is told of the sheet or of the channels that a field is of."""
+    if "channel" in field.dims:
+        return {"channels": describe_channels(channels_of(field))}
+    spacing = _spacing(field["x"].values) or _spacing(field["y"].values)
+    shape = [field.sizes["y"], field.sizes["x"]]
+    return {"sheet": {"shape": shape, "spacing_mm": spacing}}
 
 
 def _stored(dataset: h5py.Dataset) -> dict[str, Any]:

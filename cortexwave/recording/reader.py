@@ -26,9 +26,11 @@ def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     """A recording, its values read when they are used.
 
     Fields have dims (trial, time, feature, y, x), trial and feature only where there
-    are several; events and drive stand beside them (`cortexwave.events`,
-    `cortexwave.drive`). What an unfinished run did not write is cut off; in its last
-    trial it is NaN. `chunks` is xarray's, for dask. Raises `RecordingError`.
+    are several; electrodes (trial, time, channel), with the places and states of the
+    channels as coordinates `x`, `y`, `z`, `good`, `array`, `reason`. Events and drive
+    stand beside them (`cortexwave.events`, `cortexwave.drive`). What an unfinished run
+    did not write is cut off; in its last trial it is NaN. `chunks` is xarray's, for
+    dask. Raises `RecordingError`.
     """
     path = Path(path)
     with ExitStack() as stack:  # closes what was opened, should a later step fail

@@ -26,6 +26,7 @@ from cortexwave.errors import (
 from cortexwave.recording import compression
 from cortexwave.recording.checkpoint import checkpoint_path
 from cortexwave.recording.container import (
+    Place,
     chunks_of_block,
     clear_beyond,
     fill,
@@ -165,9 +166,10 @@ class RecordingWriter:
     def append(self, trial: int, first: int, frames: Mapping[str, np.ndarray]) -> None:
         """Write a block: frames[name] is (frame, feature, y, x), from frame `first` on.
 
-        Blocks come in order and are whole, but for the last of a trial; after a
-        shorter one nothing more can follow. `DiskFullError` before anything is
-        written while less than two blocks are free on the disk.
+        Frames of channels are (frame, channel). Blocks come in order and are whole,
+        but for the last of a trial; after a shorter one nothing more can follow.
+        `DiskFullError` before anything is written while less than two blocks are free
+        on the disk.
         """
         n = self._check_block(trial, first, frames)
         self._check_room()
@@ -223,13 +225,14 @@ class RecordingWriter:
                 f"of {layout.block_frames}"
             )
         most = min(layout.block_frames, layout.frames - first)
-        allowed = (layout.features, *layout.sites)
+        allowed = layout.frame_shape
+        dims = (*(["feature"] if layout.channels is None else []), *layout.site_dims)
         n = len(next(iter(frames.values())))
         for name, values in frames.items():
             if values.shape != (n, *allowed) or not 1 <= n <= most:
                 raise RecordingError(
                     f"{self.part}: a block of '{name}' has shape {values.shape}, not "
-                    f"{(most, *allowed)} (frame, feature, y, x)"
+                    f"{(most, *allowed)} (frame, {', '.join(dims)})"
                 )
             if values.dtype.kind not in "fiub":
                 raise RecordingError(
@@ -252,9 +255,9 @@ class RecordingWriter:
         shape = (layout.block_frames, *layout.tile)
         compress = layout.compression == "gzip"
 
-        def encoded(feature: int, y: slice, x: slice) -> bytes:
+        def encoded(place: Place) -> bytes:
             try:
-                chunk = compression.padded(values[:, feature, y, x], shape, dtype)
+                chunk = compression.padded(values[place], shape, dtype)
             except OverflowError as error:
                 raise RunError(f"{self.part}: '{name}' holds {error}") from error
             if compress:
@@ -270,13 +273,13 @@ class RecordingWriter:
 
 def _ahead(
     pool: ThreadPoolExecutor,
-    encoded: Callable[[int, slice, slice], bytes],
-    chunks: Iterator[tuple[tuple[int, ...], int, slice, slice]],
+    encoded: Callable[[Place], bytes],
+    chunks: Iterator[tuple[tuple[int, ...], Place]],
 ) -> Iterator[tuple[tuple[int, ...], bytes]]:
     """Chunks in order, the next ones being compressed meanwhile, few in memory."""
     waiting: deque[tuple[tuple[int, ...], Future[bytes]]] = deque()
-    for offset, feature, y, x in chunks:
-        waiting.append((offset, pool.submit(encoded, feature, y, x)))
+    for offset, place in chunks:
+        waiting.append((offset, pool.submit(encoded, place)))
         if len(waiting) > _AHEAD:
             done = waiting.popleft()
             yield done[0], done[1].result()

@@ -23,11 +23,13 @@ from cortexwave.recording.writer import RecordingWriter
 
 HERE = Path(__file__).parent
 RUN = HERE / "a_run.py"
-known_frames = runpy.run_path(str(RUN))["known_frames"]
+known_frames, known_layout = (
+    runpy.run_path(str(RUN))[name] for name in ("known_frames", "known_layout")
+)
 
 
 def promised_frames(file, trials, frames):
-    """Number of promised frames, and those frames of h and -g, (frame, y, x)."""
+    """Number of promised frames, and those frames of h and -g, (frame, ...)."""
     n_valid = int(file.attrs["n_valid"])
     found = []
     for name, sign in (("h", 1), ("g", -1)):
@@ -36,55 +38,64 @@ def promised_frames(file, trials, frames):
                       for trial in range(math.ceil(n_valid / frames))]  # fmt: skip
         else:
             pieces = [file[name][:n_valid]]
-        found.append(sign * np.concatenate([known_frames(0, 0), *pieces]))
+        sites = file[name].shape[2 if trials else 1 :]
+        found.append(sign * np.concatenate([np.empty((0, *sites)), *pieces]))
     return n_valid, found
 
 
-def assert_holds_what_it_promises(path, trials, frames):
+def assert_holds_what_it_promises(path, trials, frames, channels=0):
     with h5py.File(path) as file:
         n_valid, found = promised_frames(file, trials, frames)
+    known = known_frames(0, n_valid, channels)
     for field in found:
-        np.testing.assert_array_equal(field, known_frames(0, n_valid))
+        np.testing.assert_array_equal(field, known if channels else known[:, 0])
     return n_valid
 
 
-def assert_recovers(part, trials, frames):
-    n_valid = assert_holds_what_it_promises(part, trials, frames)
+def assert_recovers(part, trials, frames, channels=0):
+    n_valid = assert_holds_what_it_promises(part, trials, frames, channels)
     path = recover(part)
-    assert assert_holds_what_it_promises(path, trials, frames) == n_valid
+    assert assert_holds_what_it_promises(path, trials, frames, channels) == n_valid
     with h5py.File(path) as file:
         assert (file.attrs["recovered"], file.attrs["complete"]) == (1, 0)
         kept = (math.ceil(n_valid / frames), frames) if trials else (n_valid,)
-        assert file["h"].shape == (*kept, 36, 36)
-        assert np.isnan(file["h"][:].reshape(-1, 36, 36)[n_valid:]).all()
+        sites = (channels,) if channels else (36, 36)
+        assert file["h"].shape == (*kept, *sites)
+        assert np.isnan(file["h"][:].reshape(-1, *sites)[n_valid:]).all()
+        if channels:
+            assert file["channel"].asstr()[-1] == f"e{channels - 1}"
     assert not part.exists()
     return n_valid
 
 
-def assert_resumes(part, trials, frames):
+def assert_resumes(part, trials, frames, channels=0):
     """Going on from what is promised gives the file of the uninterrupted run."""
     with h5py.File(part) as file:
         n_valid = int(file.attrs["n_valid"])
     with RecordingWriter.resume(part, n_valid=n_valid) as writer:
         while writer.n_valid < (trials or 1) * frames:
             trial, first = divmod(writer.n_valid, frames)
-            count = min(128, frames - first)
-            block = known_frames(writer.n_valid, count)[:, None]
+            count = min(writer.layout.block_frames, frames - first)
+            block = known_frames(writer.n_valid, count, channels)
             writer.append(trial, first, {"h": block, "g": -block})
         path = writer.finish()
-    assert assert_holds_what_it_promises(path, trials, frames) == (trials or 1) * frames
+    held = assert_holds_what_it_promises(path, trials, frames, channels)
+    assert held == (trials or 1) * frames
 
 
 @pytest.mark.parametrize(
-    ("trials", "frames", "stride"),
+    ("trials", "frames", "channels", "stride"),
     [
-        (0, 900, 29),
-        (3, 300, 29),
-        pytest.param(0, 900, 1, marks=pytest.mark.slow),
-        pytest.param(3, 300, 1, marks=pytest.mark.slow),
+        (0, 900, 0, 29),
+        (3, 300, 0, 29),
+        (0, 3500, 70, 11),  # 512 frames of 2 x 35 channels
+        pytest.param(0, 900, 0, 1, marks=pytest.mark.slow),
+        pytest.param(3, 300, 0, 1, marks=pytest.mark.slow),
+        pytest.param(0, 3500, 70, 1, marks=pytest.mark.slow),
+        pytest.param(3, 1200, 70, 1, marks=pytest.mark.slow),
     ],
 )
-def test_every_write_may_be_the_last_one(tmp_path, trials, frames, stride):
+def test_every_write_may_be_the_last_one(tmp_path, trials, frames, channels, stride):
     """The run's writes are logged, and replayed up to each and to each page."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":
@@ -93,25 +104,28 @@ def test_every_write_may_be_the_last_one(tmp_path, trials, frames, stride):
     build = [compiler, "-shared", "-fPIC", "-o", spy, HERE / "pwrites.c", "-ldl"]
     subprocess.run(build, check=True)
     subprocess.run(
-        [sys.executable, RUN, tmp_path / "run.h5", str(trials), str(frames)],
+        [sys.executable, RUN, tmp_path / "run.h5",
+         *map(str, (trials, frames, channels))],
         env=os.environ | {"LD_PRELOAD": str(spy), "WRITE_LOG": str(log)}, check=True,
         capture_output=True,
     )  # fmt: skip
     # the file is whole in all but frames when it gets its name, and logged from then
-    start = unwritten(tmp_path / "empty.h5", trials, frames)
+    start = unwritten(tmp_path / "empty.h5", trials, frames, channels)
     part, seen = tmp_path / "killed.h5.part", []
     for number, content in enumerate(replayed(start, parsed(log.read_bytes()))):
         if number % stride:
             continue
         part.write_bytes(content)
-        seen.append(assert_holds_what_it_promises(part, trials, frames))
-        assert_resumes(shutil.copy(part, tmp_path / "again.h5.part"), trials, frames)
-        assert_recovers(part, trials, frames)
+        seen.append(assert_holds_what_it_promises(part, trials, frames, channels))
+        again = shutil.copy(part, tmp_path / "again.h5.part")
+        assert_resumes(again, trials, frames, channels)
+        assert_recovers(part, trials, frames, channels)
         part.with_suffix("").unlink()
     assert seen == sorted(seen)
     assert len(set(seen)) >= 7
     part.write_bytes(content)
-    assert assert_holds_what_it_promises(part, trials, frames) == (trials or 1) * frames
+    held = assert_holds_what_it_promises(part, trials, frames, channels)
+    assert held == (trials or 1) * frames
 
 
 def replayed(content, writes):
@@ -138,22 +152,22 @@ def parsed(log):
     return writes
 
 
-def unwritten(path, trials, frames):
-    known_layout = runpy.run_path(str(RUN))["known_layout"]
+def unwritten(path, trials, frames, channels):
     RecordingWriter(
-        path, known_layout(trials or None, frames), attributes={"title": "A run"},
+        path, known_layout(trials, frames, channels), attributes={"title": "A run"},
         protocol="", protocol_resolved="", events=None, drive=None,
     )  # fmt: skip
     return Path(f"{path}.part").read_bytes()
 
 
-@pytest.mark.parametrize("trials", [0, 4])
+@pytest.mark.parametrize(("trials", "channels"), [(0, 0), (4, 0), (0, 70), (4, 70)])
 @pytest.mark.parametrize("delay", [0.0, 0.03])
-def test_killed_run_holds_what_it_promised(tmp_path, trials, delay):
+def test_killed_run_holds_what_it_promised(tmp_path, trials, channels, delay):
     path = tmp_path / "run.h5"
-    frames = 40_000
+    frames = 400_000 if channels else 40_000
     with subprocess.Popen(
-        [sys.executable, RUN, path, str(trials), str(frames)], stdout=subprocess.PIPE
+        [sys.executable, RUN, path, *map(str, (trials, frames, channels))],
+        stdout=subprocess.PIPE,
     ) as run:
         heard = run.stdout.readline()  # the file is there
         time.sleep(delay)
@@ -164,13 +178,14 @@ def test_killed_run_holds_what_it_promised(tmp_path, trials, delay):
     assert os.listdir(tmp_path) == ["run.h5.part"]
     with open_recording(f"{path}.part") as recording:
         assert recording.attrs["n_valid"] >= said
-    assert assert_recovers(Path(f"{path}.part"), trials, frames) >= said
+    assert assert_recovers(Path(f"{path}.part"), trials, frames, channels) >= said
 
 
 def run_on_a_small_disk(path, frames, room):
     """A run whose file may not grow beyond `room` bytes; what it said was promised."""
     run = subprocess.run(
-        [sys.executable, RUN, path, "0", str(frames)], text=True, capture_output=True,
+        [sys.executable, RUN, path, "0", str(frames), "0"], text=True,
+        capture_output=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
         timeout=60,
     )  # fmt: skip
@@ -195,7 +210,7 @@ def test_run_stopped_by_a_full_disk_is_resumed(tmp_path):
     said = run_on_a_small_disk(tmp_path / "run.h5", 4000, 700_000)
     with RecordingWriter.resume(tmp_path / "run.h5.part", n_valid=said) as writer:
         for first in range(said, 4000, 128):
-            block = known_frames(first, min(128, 4000 - first))[:, None]
+            block = known_frames(first, min(128, 4000 - first))
             writer.append(0, first, {"h": block, "g": -block})
         writer.finish()
     assert assert_holds_what_it_promises(tmp_path / "run.h5", 0, 4000) == 4000
