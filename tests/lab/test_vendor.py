@@ -1,0 +1,440 @@
+"""Makers' files: bytes written here by the public file specifications, read back.
+
+Blackrock: "File Formats for Blackrock Data Acquisition Systems", versions 2.2, 2.3
+and 3.0 (each frame with its time, "PTP", as Gemini writes). neo reads the same files.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.signals import as_recording
+from cortexwave.lab.vendor import nev_events, recognises, signals
+
+RATE, FRAMES = 30000.0, 600
+GAIN = 0.25  # uV per bit: 8191 uV over 32764 bits
+BLOCK_HEADER = {2: "<BII", 3: "<BQI"}
+
+
+MEGABYTES = 8 << 20  # the error's own text and the test's take one or two
+
+
+@pytest.fixture
+def allocated():
+    """Most bytes allocated since the test began."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def basic(version, channels, *, period=1, resolution=30000):
+    size = 314 + 66 * channels
+    return struct.pack(
+        "<8sBBI16s256sII8HI", b"NEURALCD", *version, size, b"30 kS/s", b"", period,
+        resolution, *(2024, 5, 3, 7, 12, 0, 0, 0), channels,
+    )  # fmt: skip
+
+
+def channel(number, label, unit=b"uV", analog=(-8191, 8191), tag=b"CC"):
+    return struct.pack(
+        "<2sH16sBB4h16sIIHIIH", tag, number, label, 1, number, -32764, 32764, *analog,
+        unit, 300, 1, 1, 7_500_000, 3, 1,
+    )  # fmt: skip
+
+
+def headers(version, channels, **given):
+    parts = [channel(k + 1, f"elec{k + 1}".encode()) for k in range(channels)]
+    return basic(version, channels, **given) + b"".join(parts)
+
+
+def block(version, clock, counts):
+    head = struct.pack(BLOCK_HEADER[version[0]], 1, clock, len(counts))
+    return head + counts.astype("<i2").tobytes()
+
+
+def counted(frames=FRAMES, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(-32764, 32765, (frames, channels))
+
+
+def written(path, version=(2, 3), *, blocks=None, channels=3, **given):
+    blocks = [(0, counted(channels=channels))] if blocks is None else blocks
+    parts = [block(version, clock, counts) for clock, counts in blocks]
+    path.write_bytes(headers(version, channels, **given) + b"".join(parts))
+    return path
+
+
+def packets(path, clocks, counts):
+    """A 3.0 file of the kind whose frames have a time each, in ns."""
+    parts = [block((3, 0), int(clock), frame[None])
+             for clock, frame in zip(clocks, counts, strict=True)]  # fmt: skip
+    head = headers((3, 0), counts.shape[1], resolution=10**9)
+    path.write_bytes(head + b"".join(parts))
+    return path
+
+
+def events_file(path, words, version=(2, 3), comments=()):
+    """A .nev of (clock, reason, word) and (clock, text)."""
+    long = version[0] >= 3
+    head = struct.pack(
+        "<8sBBHIIII8H32s256sI", b"NEURALEV", *version, 1, 400, 104, 30000, 30000,
+        *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", 2,
+    )  # fmt: skip
+    head += b"".join(struct.pack("<8sHBBHHhhBB10s", b"NEUEVWAV", k, 1, k, 250, 0, 0,
+                                 0, 0, 2, b"") for k in (1, 2))  # fmt: skip
+    clock_of = "<Q" if long else "<I"
+    parts = [(clock, struct.pack(clock_of + "HBBH", clock, 0, reason, 0, word))
+             for clock, reason, word in words]  # fmt: skip
+    parts += [(clock, struct.pack(clock_of + "HBBI", clock, 0xFFFF, 0, 0, 255) + text)
+              for clock, text in comments]  # fmt: skip
+    if comments:
+        parts.sort()
+    path.write_bytes(head + b"".join(part.ljust(104, b"\0") for _, part in parts))
+    return path
+
+
+@pytest.mark.parametrize("version", [(2, 2), (2, 3), (3, 0)])
+def test_counts_become_microvolts_by_the_range_of_each_channel(tmp_path, version):
+    found = signals(written(tmp_path / "a.ns5", version))
+    assert [one.name for one in found] == ["ns5"]
+    assert found[0].rate == RATE and found[0].units == "uV"
+    assert found[0].contacts.names == ("elec1", "elec2", "elec3")
+    # a quarter of a whole number below 2^15 is exact in float32
+    np.testing.assert_array_equal(found[0].read(0, FRAMES), GAIN * counted())
+
+
+@pytest.mark.parametrize("version", [(2, 2), (2, 3), (3, 0)])
+def test_neo_reads_the_same_from_a_file_of_blocks(tmp_path, version):
+    rawio = pytest.importorskip("neo.rawio")
+    path = written(tmp_path / "a.ns5", version,
+                   blocks=[(0, counted()), (60000, counted(300, seed=1))])  # fmt: skip
+    reader = rawio.BlackrockRawIO(str(path), nsx_to_load=5)
+    reader.parse_header()
+    ours = signals(path)
+    assert [one.frames for one in ours] == [600, 300]
+    assert [one.start for one in ours] == [0.0, 2.0]
+    for at, one in enumerate(ours):
+        raw = reader.get_analogsignal_chunk(0, at, stream_index=0)
+        theirs = reader.rescale_signal_raw_to_float(raw, "float32", stream_index=0)
+        np.testing.assert_array_equal(one.read(0, one.frames), theirs)
+        assert one.start == reader.get_signal_t_start(0, at, 0)
+
+
+def test_neo_reads_the_same_from_a_file_of_timed_frames(tmp_path):
+    rawio = pytest.importorskip("neo.rawio")
+    clocks = 10**12 + np.round(np.arange(FRAMES) * 1e9 / RATE)
+    path = packets(tmp_path / "a.ns6", clocks, counted())
+    reader = rawio.BlackrockRawIO(str(path), nsx_to_load=6)
+    reader.parse_header()
+    (ours,) = signals(path)
+    raw = reader.get_analogsignal_chunk(0, 0, stream_index=0)
+    theirs = reader.rescale_signal_raw_to_float(raw, "float32", stream_index=0)
+    np.testing.assert_array_equal(ours.read(0, FRAMES), theirs)
+    assert ours.start == reader.get_signal_t_start(0, 0, 0) == 1000.0
+
+
+def test_a_part_is_read_as_that_part_of_the_whole(tmp_path):
+    recording = as_recording(signals(written(tmp_path / "a.ns5"))[0])
+    part = recording.ns5.isel(time=slice(17, 400), channel=[2, 0]).values
+    np.testing.assert_array_equal(part, GAIN * counted()[17:400][:, [2, 0]])
+    assert recording.time[17].item() == pytest.approx(17 / RATE)
+
+
+def test_a_pause_parts_a_recording(tmp_path):
+    blocks = [(0, counted()), (30000, counted(30, seed=1))]
+    first, second = signals(written(tmp_path / "a.ns5", blocks=blocks))
+    assert (first.name, second.name) == ("ns5_1", "ns5_2")
+    assert (second.start, second.frames) == (1.0, 30)
+    np.testing.assert_array_equal(second.read(0, 30), GAIN * counted(30, seed=1))
+
+
+def test_blocks_that_follow_each_other_are_one_signal(tmp_path):
+    whole = counted()
+    blocks = [(0, whole[:200]), (200, whole[200:450]), (450, whole[450:])]
+    (signal,) = signals(written(tmp_path / "a.ns5", (3, 0), blocks=blocks))
+    np.testing.assert_array_equal(signal.read(0, FRAMES), GAIN * whole)
+    np.testing.assert_array_equal(signal.read(190, 460), GAIN * whole[190:460])
+
+
+def test_frames_missing_within_the_tolerance_are_nan(tmp_path):
+    blocks = [(0, counted(100)), (130, counted(50, seed=1))]
+    path = written(tmp_path / "a.ns5", blocks=blocks)
+    assert len(signals(path)) == 2
+    (signal,) = signals(path, gap_tolerance=2e-3)
+    values = signal.read(0, signal.frames)
+    assert signal.frames == 180
+    assert np.isnan(values[100:130]).all()
+    np.testing.assert_array_equal(values[130:], GAIN * counted(50, seed=1))
+    np.testing.assert_array_equal(signal.read(110, 135), values[110:135])
+
+
+def test_a_lost_packet_parts_timed_frames(tmp_path):
+    frame = np.delete(np.arange(FRAMES), [200, 201, 202])
+    path = packets(tmp_path / "a.ns6", np.round(frame * 1e9 / RATE), counted()[frame])
+    assert [one.frames for one in signals(path)] == [200, 397]
+    (filled,) = signals(path, gap_tolerance=1e-3)
+    values = filled.read(0, FRAMES)
+    assert np.flatnonzero(np.isnan(values[:, 0])).tolist() == [200, 201, 202]
+    np.testing.assert_array_equal(values[frame], GAIN * counted()[frame])
+
+
+def test_a_clock_that_drifts_gives_the_rate_that_it_measures(tmp_path):
+    drifting = RATE * (1 + 2e-3)  # 1.2 frames in 600
+    clocks = np.round(np.arange(FRAMES) * 1e9 / drifting)
+    (signal,) = signals(packets(tmp_path / "a.ns6", clocks, counted()))
+    # clocks are rounded to a ns of 20 ms
+    assert signal.rate == pytest.approx(drifting, rel=1e-6)
+    assert signal.attributes["nominal_rate"] == RATE
+
+
+def test_the_period_gives_the_rate_of_a_slow_stream(tmp_path):
+    (signal,) = signals(written(tmp_path / "a.ns2", period=30))
+    assert signal.rate == 1000.0
+    assert signal.attributes["amplifier_band"] == [0.3, 7500.0]
+
+
+def test_analog_inputs_are_a_signal_apart_in_microvolts(tmp_path):
+    path = tmp_path / "a.ns5"
+    channels = [channel(1, b"elec1"), channel(129, b"ainp1", b"mV", (-5000, 5000)),
+                channel(2, b"elec2")]  # fmt: skip
+    counts = counted()
+    path.write_bytes(basic((2, 3), 3) + b"".join(channels) + block((2, 3), 0, counts))
+    electrodes, analog = signals(path)
+    assert (electrodes.name, analog.name) == ("ns5", "ns5_analog")
+    assert electrodes.contacts.names == ("elec1", "elec2")
+    np.testing.assert_array_equal(electrodes.read(0, 9), GAIN * counts[:9, [0, 2]])
+    expected = counts[:9, [1]] * (5000 / 32764) * 1e3
+    # float32 keeps some 7 figures
+    np.testing.assert_allclose(analog.read(0, 9), expected, rtol=1e-6)
+
+
+def test_a_stream_is_chosen_by_name_beside_a_nev(tmp_path):
+    written(tmp_path / "a.ns2", period=30)
+    written(tmp_path / "a.ns5")
+    written(tmp_path / "other.ns6")
+    nev = events_file(tmp_path / "a.nev", [])
+    assert [one.name for one in signals(nev)] == ["ns2", "ns5"]
+    assert [one.name for one in signals(nev, stream="ns5")] == ["ns5"]
+    with pytest.raises(InputError, match=r"no stream 'ns6'.*ns2, ns5"):
+        signals(nev, stream="ns6")
+
+
+@pytest.mark.parametrize("version", [(2, 3), (3, 0)])
+def test_digital_words_and_comments_are_events(tmp_path, version):
+    written(tmp_path / "a.ns5", version)
+    words = [(60, 1, 65280), (90, 129, 7), (150, 64, 9), (99999, 1, 3)]
+    nev = events_file(tmp_path / "a.nev", words, version, [(300, b"reward")])
+    (signal,) = signals(tmp_path / "a.ns5")
+    table = signal.events
+    assert table.kind.values.tolist() == ["digital", "serial", "comment"]
+    assert table.item.values.tolist() == ["65280", "7", "reward"]
+    np.testing.assert_allclose(table.onset, [0.002, 0.003, 0.01], rtol=1e-12)
+    assert nev_events(nev).sizes["event"] == 4  # with the one after the last frame
+
+
+def test_neo_finds_the_same_words(tmp_path):
+    rawio = pytest.importorskip("neo.rawio")
+    written(tmp_path / "a.ns5")
+    words = [(60 + 30 * k, 1, k) for k in range(12)]
+    nev = events_file(tmp_path / "a.nev", words)
+    reader = rawio.BlackrockRawIO(str(nev), nsx_to_load=5)
+    reader.parse_header()
+    times, _, labels = reader.get_event_timestamps(0, 0, 0)
+    ours = nev_events(nev)
+    assert ours.item.values.tolist() == labels.tolist()
+    np.testing.assert_allclose(
+        ours.onset, reader.rescale_event_timestamp(times, "float64", 0), rtol=1e-12
+    )
+
+
+def test_events_follow_their_part_when_the_clock_is_set_back(tmp_path):
+    blocks = [(0, counted(9000)), (0, counted(9000, seed=1))]
+    written(tmp_path / "a.ns5", blocks=blocks)
+    nev = events_file(tmp_path / "a.nev", [(8000, 1, 1), (300, 1, 2), (8100, 1, 3)])
+    first, second = signals(tmp_path / "a.ns5")
+    assert first.events.item.values.tolist() == ["1"]
+    assert second.events.item.values.tolist() == ["2", "3"]
+    with pytest.raises(InputError, match="set back 1 times"):
+        nev_events(nev)
+
+
+def test_a_file_that_was_cut_off_is_refused_or_read_as_far_as_it_goes(tmp_path):
+    path = written(tmp_path / "a.ns5")
+    path.write_bytes(path.read_bytes()[: -6 * 100 - 1])
+    with pytest.raises(
+        RecordingError, match=r"a\.ns5: cut off.*600 frames and has 499"
+    ):
+        signals(path)
+    (signal,) = signals(path, truncated="keep")
+    np.testing.assert_array_equal(signal.read(0, 499), GAIN * counted()[:499])
+    assert "truncated" in signal.attributes
+
+
+def test_timed_frames_that_were_cut_off_are_refused(tmp_path):
+    path = packets(tmp_path / "a.ns6", np.arange(9) * 33333, counted(9))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RecordingError, match="cut off within frame 8"):
+        signals(path)
+    assert signals(path, truncated="keep")[0].frames == 8
+
+
+@pytest.mark.parametrize(
+    ("at", "raw", "said"),
+    [
+        (10, struct.pack("<I", 2**31), "its header says it has 2147483648 bytes"),
+        (310, struct.pack("<I", 2**31), "it needs 141733921082"),
+        (310, struct.pack("<I", 0), "no channels"),
+        (8, b"\x04\x00", "file specification 4.0 is not known"),
+        (286, bytes(8), "gives no clock"),
+        (314, b"XX", "channel 1 of 3 has no header"),
+        (314 + 22, bytes(4), "no digital range"),
+        (314 + 30, b"K".ljust(16, b"\0"), "elec1 are not voltages"),
+        (314 + 66 + 4, b"elec1".ljust(16, b"\0"), "channel labels stand twice: elec1"),
+        (512, b"\x07", "no block begins at byte 512"),
+        (517, struct.pack("<I", 2**32 - 1), "says 4294967295 frames and has 600"),
+    ],
+)
+def test_a_damaged_header_is_named_before_anything_is_allocated(
+    tmp_path, allocated, at, raw, said
+):
+    path = written(tmp_path / "a.ns5")
+    whole = bytearray(path.read_bytes())
+    whole[at : at + len(raw)] = raw
+    path.write_bytes(whole)
+    with pytest.raises(RecordingError, match=said) as caught:
+        signals(path)
+    assert allocated() < MEGABYTES
+    assert "a.ns5" in str(caught.value)
+
+
+def test_a_short_or_foreign_file_is_not_recognised(tmp_path):
+    for name, raw in [("a.ns5", b"NEURAL"), ("b.ns5", b"x" * 999), ("c.nev", b""),
+                      ("d.rhd", b"PK\3\4"), ("e.txt", b"NEURALCD")]:  # fmt: skip
+        (tmp_path / name).write_bytes(raw)
+        assert not recognises(tmp_path / name)
+        with pytest.raises(RecordingError, match="not a file of these makers"):
+            signals(tmp_path / name)
+    assert not recognises(tmp_path)
+    with pytest.raises(RecordingError, match="no such file"):
+        signals(tmp_path / "absent.ns5")
+
+
+def test_a_nev_alone_says_that_it_holds_events(tmp_path):
+    nev = events_file(tmp_path / "a.nev", [(0, 1, 1)])
+    assert recognises(nev)
+    with pytest.raises(RecordingError, match=r"no \.ns1 to \.ns6 file"):
+        signals(nev)
+
+
+def test_a_long_file_is_read_in_little_memory(tmp_path, allocated):
+    path = tmp_path / "a.ns5"
+    frames = 30_000_000  # 180 MB of holes: a sparse file
+    head = headers((2, 3), 3) + struct.pack("<BII", 1, 0, frames)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + 6 * frames)
+    (signal,) = signals(path)
+    last = signal.read(frames - 1000, frames)
+    assert allocated() < MEGABYTES
+    assert (last == 0).all()
+
+
+def open_ephys(folder: Path, counts) -> Path:
+    """A recording of Open Ephys's binary format (GUI 0.6), one stream, no events."""
+    place = folder / "Record Node 101" / "experiment1" / "recording1"
+    stream = place / "continuous" / "Acquisition_Board-100.Data"
+    stream.mkdir(parents=True)
+    described = [{"channel_name": f"CH{k + 1}", "bit_volts": 0.195, "units": "uV",
+                  "description": "", "identifier": "", "history": ""}
+                 for k in range(counts.shape[1])]  # fmt: skip
+    (place / "structure.oebin").write_text(json.dumps({
+        "GUI version": "0.6.0",
+        "continuous": [{
+            "folder_name": "Acquisition_Board-100.Data/", "sample_rate": 1000.0,
+            "num_channels": counts.shape[1], "channels": described,
+            "stream_name": "Data", "source_processor_name": "Acquisition Board",
+            "source_processor_id": 100, "recorded_processor": "Record Node",
+            "recorded_processor_id": 101,
+        }],
+        "events": [], "spikes": [],
+    }))  # fmt: skip
+    counts.astype("<i2").tofile(stream / "continuous.dat")
+    np.save(stream / "sample_numbers.npy", np.arange(len(counts)))
+    np.save(stream / "timestamps.npy", np.arange(len(counts)) / 1000.0)
+    return folder
+
+
+def test_open_ephys_is_read_through_neo(tmp_path):
+    pytest.importorskip("neo")
+    counts = counted(500, 4) // 8
+    folder = open_ephys(tmp_path / "session", counts)
+    assert recognises(folder)
+    (signal,) = signals(folder)
+    assert (signal.rate, signal.units, signal.frames) == (1000.0, "uV", 500)
+    assert signal.contacts.names == ("CH1", "CH2", "CH3", "CH4")
+    np.testing.assert_allclose(signal.read(20, 30), 0.195 * counts[20:30], rtol=1e-6)
+    values = as_recording(signal)[signal.name].isel(time=slice(3, 9)).values
+    np.testing.assert_allclose(values, 0.195 * counts[3:9], rtol=1e-6)
+
+
+def ncs(path, values, times_of_records, rate=2000.0):
+    """A Neuralynx .ncs: a text header of 16 kB, records of 512 samples."""
+    said = "\r\n".join([
+        "######## Neuralynx Data File Header",
+        "## File Name C:\\x\\CSC1.ncs",
+        "## Time Opened (m/d/y): 1/2/2013  (h:m:s.ms) 10:0:0.0",
+        "## Time Closed (m/d/y): 1/2/2013  (h:m:s.ms) 10:1:0.0",
+        "-FileType CSC", "-FileVersion 3.3.0", "-RecordSize 1044",
+        "-CheetahRev 5.6.0", "-HardwareSubSystemName AcqSystem1",
+        "-HardwareSubSystemType DigitalLynx", f"-SamplingFrequency {rate:g}",
+        "-ADMaxValue 32767", "-ADBitVolts 0.00000003", "-AcqEntName CSC1",
+        "-NumADChannels 1", "-ADChannel 0", "-InputRange 1000",
+        "-InputInverted False", "-DSPLowCutFilterEnabled True",
+    ])  # fmt: skip
+    record = np.dtype([("time", "<u8"), ("channel", "<u4"), ("rate", "<u4"),
+                       ("valid", "<u4"), ("values", "<i2", 512)])  # fmt: skip
+    records = np.zeros(len(times_of_records), record)
+    records["time"], records["rate"], records["valid"] = times_of_records, rate, 512
+    records["values"] = values.reshape(-1, 512)
+    path.write_bytes(said.encode("latin-1").ljust(16384, b"\0") + records.tobytes())
+    return path
+
+
+def test_neuralynx_is_read_through_neo_and_parted_at_its_gap(tmp_path):
+    pytest.importorskip("neo")
+    counts = counted(4 * 512, 1)[:, 0]
+    lasting = 512 / 2000.0 * 1e6  # us, of a record
+    times = np.array([0, 1, 10, 11]) * lasting + 5e6
+    path = ncs(tmp_path / "CSC1.ncs", counts, times)
+    found = signals(path)
+    assert [one.frames for one in found] == [1024, 1024]
+    assert found[1].start - found[0].start == pytest.approx(10 * lasting / 1e6)
+    np.testing.assert_allclose(
+        found[1].read(0, 9)[:, 0], counts[1024:1033] * 0.03, rtol=1e-5
+    )
+    assert found[0].units == "uV"
+
+
+def test_what_neo_cannot_read_is_one_error_that_names_the_file(tmp_path):
+    pytest.importorskip("neo")
+    path = tmp_path / "a.rhd"
+    path.write_bytes(b"\x02\x27\x91\xc6" + b"\xff" * 40)
+    assert recognises(path)
+    with pytest.raises(
+        RecordingError, match=r"a\.rhd: not readable as a file of Intan"
+    ):
+        signals(path)
+
+
+def test_without_neo_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "neo.rawio", None)
+    path = tmp_path / "a.plx"
+    path.write_bytes(b"PLEX" + bytes(100))
+    with pytest.raises(InputError, match=r"needs neo: pip install 'cortexwave\[lab\]'"):
+        signals(path)
