@@ -1,0 +1,375 @@
+"""NWB 2 files: electrical series and images as signals; pynwb says what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.nwb_electrodes import PositionUnit, contacts_of
+from cortexwave.lab.nwb_intervals import events_of
+from cortexwave.lab.nwb_times import Stretch, stretches
+from cortexwave.lab.nwb_values import Opened, Values, check_array, dtype_of
+from cortexwave.lab.signals import Contacts, Signal
+from cortexwave.schema import DRIVE_PREFIX, EVENT_PREFIX
+
+_MICROVOLTS = {"volts": 1e6, "volt": 1e6, "v": 1e6, "millivolts": 1e3, "mv": 1e3,
+               "microvolts": 1.0, "uv": 1.0, "µv": 1.0, "μv": 1.0}  # fmt: skip
+_MM = {"meters": 1e3, "meter": 1e3, "m": 1e3, "millimeters": 1.0, "mm": 1.0,
+       "micrometers": 1e-3, "microns": 1e-3, "um": 1e-3, "µm": 1e-3}  # fmt: skip
+_IMAGES = ("ImageSeries", "OnePhotonSeries", "TwoPhotonSeries")
+_TAKEN = ("time", "channel", "trial", "feature", "event", "x", "y", "z", "good",
+          "reason", "array")  # fmt: skip
+_ORIGINS = ("model", "synthetic")
+_SIMULATED = "simulated, not biological"
+
+
+def recognises(path: Path) -> bool:
+    """Whether a file is NWB, of any version, or calls itself so."""
+    path = Path(path)
+    if re.search(r"\.nwb(\.|$)", path.name):
+        return True
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return "nwb_version" in file.attrs or "nwb_version" in file
+    except OSError:
+        return False
+
+
+def signals(
+    path: Path,
+    *,
+    gap_tolerance: float | None = None,
+    position_unit: PositionUnit | None = None,
+    pixel_size: float | None = None,
+) -> list[Signal]:
+    """Every electrical series and image series of a file, in uV and mm, unread.
+
+    Time stamps with gaps make several signals (`gap_tolerance` in s: see
+    `nwb_times.stretches`). Positions are in the micrometres of the schema unless the
+    distance of neighbours says mm or m, or `position_unit` does; attribute `positions`
+    tells. Images need the size of a pixel: that of their imaging plane, or
+    `pixel_size` (mm). Series that cannot be read are named with the reason in the
+    attribute `passed_over`. Raises `RecordingError` where a file is no NWB 2 file,
+    `InputError` where it has nothing to read.
+    """
+    path = Path(path)
+    pynwb = _pynwb(path)
+    _check_file(path)
+    found: list[Signal] = []
+    passed: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file's style; faults are found below
+        try:
+            file = pynwb.NWBHDF5IO(str(path), "r")
+        except Exception as error:  # pynwb raises many unrelated types
+            raise RecordingError(f"{path}: pynwb cannot open it ({error})") from error
+        with file:
+            try:
+                content = file.read()
+            except Exception as error:
+                raise RecordingError(
+                    f"{path}: pynwb cannot read it ({type(error).__name__}: {error})"
+                ) from error
+            place = _Place(path, events_of(content), _session(content), gap_tolerance,
+                           position_unit, pixel_size)  # fmt: skip
+            for name, where, series in _named(content):
+                try:
+                    read = _image if _kind(series) in _IMAGES else _electrical
+                    found += read(series, name, where, place)
+                except InputError as fault:
+                    passed.append(f"{where}: {fault}")
+    if not found:
+        why = "; ".join(passed) or "it has no ElectricalSeries and no ImageSeries"
+        raise InputError(f"{path}: nothing in it can be read: {why}")
+    if passed:
+        for signal in found:
+            signal.attributes["passed_over"] = "; ".join(passed)  # type: ignore[index]
+    return found
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What the signals of a file share, and how they were asked for."""
+
+    path: Path
+    events: xr.Dataset | None
+    session: dict[str, str]
+    gap_tolerance: float | None
+    position_unit: PositionUnit | None
+    pixel_size: float | None
+
+
+def _pynwb(path: Path) -> Any:
+    try:
+        import pynwb
+    except ImportError as error:
+        raise InputError(
+            f"{path}: reading NWB needs pynwb: pip install 'cortexwave[lab]'"
+        ) from error
+    return pynwb
+
+
+def _check_file(path: Path) -> None:
+    """Raise `RecordingError` unless a path is a whole HDF5 file of NWB 2."""
+    if not path.exists():
+        raise RecordingError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise RecordingError(
+            f"{path}: a folder; NWB in Zarr is not read, export it to HDF5 "
+            "(pynwb.NWBHDF5IO.export)"
+        )
+    if not h5py.is_hdf5(path):
+        raise RecordingError(f"{path}: not an NWB file, it is not HDF5")
+    try:
+        with h5py.File(path, "r") as file:
+            version = file.attrs.get("nwb_version")
+            old = file["nwb_version"][()] if "nwb_version" in file else None
+    except (OSError, RuntimeError, KeyError) as error:
+        cut = "cut short" if "truncated" in str(error) else "damaged"
+        raise RecordingError(f"{path}: {cut}, HDF5 cannot open it ({error})") from error
+    if version is None and old is None:
+        raise RecordingError(f"{path}: an HDF5 file, but it names no NWB version")
+    text = _text(old if version is None else version)
+    if version is None or re.match(r"(NWB-)?1\.", text):
+        raise RecordingError(
+            f"{path}: {text if 'NWB' in text else 'NWB ' + text}, the layout before "
+            "NWB 2, which pynwb does not read; save the array that you need (h5py "
+            "shows /acquisition/timeseries) as .npy with a sidecar, or ask its "
+            "authors for NWB 2"
+        )
+
+
+def _text(value: Any) -> str:
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _kind(series: Any) -> str:
+    return str(type(series).__name__)
+
+
+def _named(content: Any) -> list[tuple[str, str, Any]]:
+    """(name, path, series) of all that can be signals; names stand once each."""
+    found = [(where, series) for root, items in _roots(content)
+             for item in items for where, series in _series(item, root)]  # fmt: skip
+    names = [series.name for _, series in found]
+    return [
+        (_safe(series.name if names.count(series.name) == 1
+               else where.replace("/", ".")), where, series)
+        for where, series in found
+    ]  # fmt: skip
+
+
+def _roots(content: Any) -> Iterator[tuple[str, list[Any]]]:
+    yield "acquisition", list(content.acquisition.values())
+    for name, module in content.processing.items():
+        yield f"processing/{name}", list(module.data_interfaces.values())
+
+
+def _series(item: Any, root: str) -> Iterator[tuple[str, Any]]:
+    where = f"{root}/{item.name}"
+    kinds = [kind.__name__ for kind in type(item).__mro__]
+    if _kind(item) in _IMAGES or (
+        "ElectricalSeries" in kinds and "SpikeEventSeries" not in kinds
+    ):
+        yield where, item
+    elif "MultiContainerInterface" in kinds:
+        for child in item.children:
+            yield from _series(child, where)
+
+
+def _safe(name: str) -> str:
+    """A name that no axis or table of a recording bears."""
+    clash = name in _TAKEN or name.startswith((EVENT_PREFIX, DRIVE_PREFIX))
+    return f"signal_{name}" if clash else name
+
+
+def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
+    data = series.data
+    check_array(data)
+    rows = np.asarray(series.electrodes.data[:], dtype=np.int64)
+    contacts, said = contacts_of(
+        series.electrodes.table, rows, unit=place.position_unit
+    )
+    frames, channels_first = _orientation(data.shape, rows.size)
+    if channels_first:
+        said["orientation"] = "stored (channel, time)"
+    unit = _text(data.attrs.get("unit", "volts"))
+    microvolts = _MICROVOLTS.get(unit.strip().lower())
+    if microvolts is None:
+        raise InputError(f"its unit is {unit!r}; volts, mV or uV are allowed")
+    conversion, offset = float(series.conversion), float(series.offset)
+    channel = series.channel_conversion
+    gains = np.asarray(1.0 if channel is None else channel[:], dtype=float)
+    if gains.ndim and gains.size != rows.size:
+        raise InputError(
+            f"it has {gains.size} channel conversions for {rows.size} channels"
+        )
+    scale = conversion * microvolts * gains
+    if not np.isfinite(scale).all() or np.any(scale == 0) or not np.isfinite(offset):
+        raise InputError("its conversion to volts is zero or not finite")
+    if conversion == 1.0 and microvolts == 1e6 and data.dtype.kind in "iu":
+        said["units_note"] = "conversion is 1: one count would be one volt"
+    return _signals(
+        series, name, where, place, frames,
+        values=Values(Opened(Path(data.file.filename)), data.name, 0,
+                      scale if scale.ndim else float(scale), offset * microvolts,
+                      channels_first),
+        units="uV", contacts=contacts, said=said,
+    )  # fmt: skip
+
+
+def _orientation(shape: tuple[int, ...], channels: int) -> tuple[int, bool]:
+    if len(shape) == 1 and channels == 1:
+        return shape[0], False
+    if len(shape) == 2 and shape[1] == channels:
+        return shape[0], False
+    if len(shape) == 2 and shape[0] == channels:
+        return shape[1], True
+    raise InputError(
+        f"its data are {shape} for {channels} electrodes; (time, channel) is allowed"
+    )
+
+
+def _image(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
+    if series.external_file is not None and len(series.external_file):
+        raise InputError(
+            f"its frames are in another file ({_text(series.external_file[0])}), "
+            "which is not opened"
+        )
+    data = series.data
+    check_array(data)
+    if data.ndim != 3:
+        raise InputError(f"its data are {data.shape}; (time, x, y) is allowed")
+    frames, width, height = data.shape
+    spacing, origin = _pixels(series, place)
+    lattice = (origin[1] + spacing[1] * np.arange(height),
+               origin[0] + spacing[0] * np.arange(width))  # fmt: skip
+    unit = _text(data.attrs.get("unit", ""))
+    microvolts = _MICROVOLTS.get(unit.strip().lower())
+    scale = float(series.conversion) * (microvolts or 1.0)
+    offset = float(series.offset) * (microvolts or 1.0)
+    if not np.isfinite([scale, offset]).all() or scale == 0:
+        raise InputError("its conversion is zero or not finite")
+    unknown = unit.strip().lower() in ("", "n.a.", "na", "a.u.", "unknown", "none")
+    return _signals(
+        series, name, where, place, frames,
+        values=Values(Opened(Path(data.file.filename)), data.name, 0, scale, offset,
+                      image=True),
+        units="uV" if microvolts else "1" if unknown else unit,
+        lattice=lattice, said={"orientation": "stored (time, x, y)"},
+    )  # fmt: skip
+
+
+def _pixels(series: Any, place: _Place) -> tuple[np.ndarray, np.ndarray]:
+    """Size of a pixel and place of the first (x, y) in mm."""
+    if place.pixel_size is not None:
+        if not 0 < place.pixel_size < np.inf:
+            raise InputError(f"pixel_size is {place.pixel_size}; mm > 0 are allowed")
+        return np.full(2, float(place.pixel_size)), np.zeros(2)
+    plane = getattr(series, "imaging_plane", None)
+    if plane is None or plane.grid_spacing is None:
+        raise InputError("it does not say the size of a pixel: give pixel_size (mm)")
+    spacing = _lengths(plane.grid_spacing, plane.grid_spacing_unit)
+    if not np.all(spacing > 0):
+        raise InputError(f"its pixels are {spacing} mm: give pixel_size (mm)")
+    if plane.origin_coords is None:
+        return spacing, np.zeros(2)
+    return spacing, _lengths(plane.origin_coords, plane.origin_coords_unit)
+
+
+def _lengths(values: Any, unit: str | None) -> np.ndarray:
+    factor = _MM.get((unit or "meters").strip().lower())
+    if factor is None:
+        raise InputError(f"its imaging plane is in {unit!r}, not in meters")
+    lengths = np.asarray(values[:], dtype=float).reshape(-1)[:2] * factor
+    if lengths.size != 2 or not np.isfinite(lengths).all():
+        raise InputError("its imaging plane has no finite x and y")
+    # metres of double precision: what mm were meant to more than ten digits
+    return np.array([float(f"{length:.12g}") for length in lengths])
+
+
+def _signals(
+    series: Any, name: str, where: str, place: _Place, frames: int, *, values: Values,
+    units: str, said: dict[str, str], contacts: Contacts | None = None,
+    lattice: tuple[np.ndarray, np.ndarray] | None = None,
+) -> list[Signal]:  # fmt: skip
+    """A signal for each stretch of even time."""
+    if not frames:
+        raise InputError("it has no frames")
+    parts = _stretches(series, frames, place.gap_tolerance)
+    made = []
+    for number, part in enumerate(parts, start=1):
+        attributes: dict[str, Any] = {**place.session, "nwb_path": where, **said}
+        if series.description not in (None, "", "no description"):
+            attributes["description"] = str(series.description)
+        if part.deviation > 0:
+            attributes["clock_deviation"] = part.deviation
+        if len(parts) > 1:
+            attributes["segment"] = f"{number} of {len(parts)}"
+        own = replace(values, first=part.first)
+        made.append(Signal(
+            name=f"{name}.segment_{number}" if len(parts) > 1 else name,
+            source=place.path, reader="nwb", rate=part.rate, start=part.start,
+            frames=part.last - part.first, units=units, read=own, contacts=contacts,
+            lattice=lattice, events=place.events, dtype=dtype_of(series.data),
+            attributes=attributes,
+        ))  # fmt: skip
+    return made
+
+
+def _stretches(series: Any, frames: int, gap_tolerance: float | None) -> list[Stretch]:
+    if series.rate is not None:
+        rate, start = float(series.rate), float(series.starting_time or 0.0)
+        if not 0 < rate < np.inf or not np.isfinite(start):
+            raise InputError(f"its rate is {rate:g} Hz from {start:g} s")
+        return [Stretch(0, frames, start, rate, 0.0)]
+    stamps = series.timestamps
+    if stamps is None:
+        raise InputError("it has neither a rate nor time stamps")
+    if len(stamps) != frames:
+        raise InputError(f"it has {len(stamps)} time stamps for {frames} frames")
+    if isinstance(stamps, h5py.Dataset):
+        check_array(stamps)
+    return stretches(stamps, gap_tolerance=gap_tolerance)
+
+
+def _session(content: Any) -> dict[str, str]:
+    """Who, when and what, as attributes; a simulation stays one."""
+    subject = content.subject
+    said = {
+        "subject": getattr(subject, "subject_id", None),
+        "species": getattr(subject, "species", None),
+        "session": content.session_id or content.identifier,
+        "session_start_time": content.session_start_time.isoformat(),
+        "title": content.session_description,
+        "institution": content.institution,
+        "lab": content.lab,
+    }
+    kept = {name: str(text) for name, text in said.items() if text}
+    origin = _origin(content.notes, str(content.session_description or ""))
+    return {**kept, "origin": origin} if origin else kept
+
+
+def _origin(notes: str | None, description: str) -> str:
+    """Where a file that we wrote says its values are from; "" for a lab's."""
+    try:
+        told = json.loads(notes or "")
+    except ValueError:
+        told = None
+    origin = told.get("origin") if isinstance(told, dict) else None
+    if origin in _ORIGINS:
+        return str(origin)
+    return "model" if _SIMULATED in description else ""

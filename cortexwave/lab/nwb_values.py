@@ -1,0 +1,88 @@
+"""Frames of an array in an NWB file, read when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cortexwave.errors import InputError, RecordingError
+from cortexwave.recording.files import open_file
+
+# Deflate cannot shrink more than this; a header that promises more is not believed.
+_MOST_SHRUNK = 1100
+_SMALL = 2**26  # bytes that nobody need fear
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that is opened at the first reading, and closes with its last user."""
+
+    path: Path
+
+    @cached_property
+    def file(self) -> h5py.File:
+        return open_file(self.path, "r")
+
+    def __getstate__(self) -> dict[str, Any]:  # an open file does not travel
+        return {"path": self.path}
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Frames [start, stop) of `dataset`, from its frame `first` on, times `scale`.
+
+    `scale` is one number or one per channel. `channels_first` arrays are (channel,
+    frame), images (frame, x, y) are turned to (frame, y, x); a plain series is one
+    channel.
+    """
+
+    opened: Opened
+    dataset: str
+    first: int
+    scale: float | np.ndarray
+    offset: float
+    channels_first: bool = False
+    image: bool = False
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        begin, end = self.first + start, self.first + stop
+        try:
+            data = self.opened.file[self.dataset]
+            raw = data[:, begin:end].T if self.channels_first else data[begin:end]
+        except (OSError, RuntimeError, KeyError) as error:
+            raise RecordingError(
+                f"{self.opened.path}: frames {begin} to {end} of {self.dataset} "
+                f"cannot be read ({error})"
+            ) from error
+        if raw.ndim == 1:
+            raw = raw[:, None]
+        if self.image:
+            raw = raw.transpose(0, 2, 1)
+        if np.all(self.scale == 1.0) and self.offset == 0.0:
+            return raw
+        return raw * np.asarray(self.scale, dtype=float) + self.offset
+
+
+def dtype_of(data: h5py.Dataset) -> str:
+    """float32 where it holds every stored number, else float64."""
+    return "float32" if np.can_cast(data.dtype, np.float32) else "float64"
+
+
+def check_array(data: Any) -> None:
+    """Raise `InputError` unless an array is of numbers that the file can hold."""
+    if not isinstance(data, h5py.Dataset):
+        raise InputError("its data are not an array in the file")
+    if data.dtype.kind not in "iuf":
+        raise InputError(f"its data are {data.dtype}, not numbers")
+    if data.external:
+        raise InputError("its data lie in another, raw file, which is not opened")
+    stored = data.id.get_storage_size()
+    if data.nbytes > max(_SMALL, _MOST_SHRUNK * stored) and not data.is_virtual:
+        raise InputError(
+            f"its header promises {data.nbytes} bytes, of which the file holds {stored}"
+        )
