@@ -71,5 +71,7 @@ def epochs(
         column = kept[name]
         coords[f"{EVENT_PREFIX}{name}"] = ("trial", column.values, column.attrs)
     cut = cut.assign_coords(coords)
-    cut.attrs = dict(recording.attrs)
+    # time is from onset now, whenever the recording began
+    cut.attrs = {name: value for name, value in recording.attrs.items()
+                 if name != "time_origin"}  # fmt: skip
     return cut

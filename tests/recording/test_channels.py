@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -14,6 +15,7 @@ import xarray as xr
 from cortexwave import schema
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.recording.channels import Channels, channels_of, describe_channels
+from cortexwave.recording.cutting import epochs
 from cortexwave.recording.description import describe
 from cortexwave.recording.layout import FieldLayout, RecordingLayout
 from cortexwave.recording.reader import open_recording
@@ -180,14 +182,24 @@ def test_electrodes_read_lazily_are_saved_again_piece_by_piece(
 def test_start_of_a_recording_is_kept_and_its_events_move_with_it(place):
     events = schema.events_table([{"onset": 2.25, "kind": "flash"}])
     given = schema.with_tables(electrodes(), events, None)
-    given = given.assign_coords(time=given["time"].assign_attrs(units="s") + 2.0)
-    given["time"].attrs["units"] = "s"
+    given = given.assign_coords(time=("time", given["time"].values + 2, {"units": "s"}))
     given.attrs["time_origin"] = 10.0
     with open_recording(save_recording(given, place)) as found:
         assert found["time"].values[0] == 0
         assert found.attrs["time_origin"] == 12.0
         assert schema.events(found)["onset"].values == pytest.approx([0.25])
         assert schema.events(found)["onset"].attrs["units"] == "s"
+
+
+def test_saved_trials_keep_how_long_before_the_event_they_begin(place):
+    given = electrodes().assign_attrs(time_origin=10.0)
+    events = schema.events_table([{"onset": at} for at in (0.2, 0.5)])
+    cut = epochs(given, events, window=(-0.1, 0.1))
+    with open_recording(save_recording(cut, place)) as found:
+        assert found["lfp"].dims == ("trial", "time", "channel")
+        # the frame at 0.5 - 0.1 s, and what the file says of time 0
+        np.testing.assert_array_equal(found["lfp"][1, 0], given["lfp"][400])
+        assert found.attrs["time_origin"] == pytest.approx(-0.1)
 
 
 def test_drive_of_a_sheet_stays_beside_the_electrodes_that_saw_it(place):
@@ -237,6 +249,20 @@ def test_unfinished_recording_of_electrodes_opens_and_is_recovered(place):
     with open_recording(recover(f"{place}.part")) as found:
         np.testing.assert_array_equal(found["lfp"], values[:512])
         assert channels_of(found["lfp"]).reason == made.channels.reason
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_copy_cut_short_keeps_its_channels_and_whole_blocks(place, share):
+    given = electrodes(shape=(8000, 64), dtype="float32")
+    part = save_recording(given, place).rename(f"{place}.part")
+    os.truncate(part, int(share * part.stat().st_size))
+    with open_recording(recover(part)) as found:
+        frames = found.sizes["time"]
+        # blocks have much the same size; labels and index stand before them
+        assert frames == pytest.approx(share * 8000, abs=513)
+        np.testing.assert_array_equal(found["lfp"], given["lfp"][:frames])
+        assert found["channel"].values.tolist() == given["channel"].values.tolist()
+        assert found["reason"].values.tolist() == given["reason"].values.tolist()
 
 
 def test_description_shows_pitch_extent_and_bad_channels(place):
