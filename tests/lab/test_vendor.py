@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -433,7 +434,7 @@ def test_what_neo_cannot_read_is_one_error_that_names_the_file(tmp_path):
 
 
 def test_without_neo_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "neo.rawio", None)
+    monkeypatch.setitem(sys.modules, "neo.rawio", None)
     path = tmp_path / "a.plx"
     path.write_bytes(b"PLEX" + bytes(100))
     with pytest.raises(InputError, match=r"needs neo: pip install 'cortexwave\[lab\]'"):

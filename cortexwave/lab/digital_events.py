@@ -1,0 +1,343 @@
+"""Digital words of a session as its events and trials, by what a codes file says.
+
+Words come from a maker's file (`words_of` its events) or from the edges of recorded
+TTL channels (`ttl_words`); a codes file says what each means; a photodiode's channel
+says when a flash was truly on the screen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from cortexwave.documents import Document, read_document
+from cortexwave.errors import Fault, InputError, ProtocolError
+from cortexwave.schema import EVENT_COLUMNS, events_table
+from cortexwave.units import quantity
+
+_BLOCK = 1 << 16  # frames of a recording that are looked at together
+_BITS = 0xFFFF
+
+
+def _seconds(value: Any) -> float:
+    return 0.0 if value == 0 else quantity(value, "s")
+
+
+class Code(Document):
+    """What one word means: columns of the events table."""
+
+    code: int = Field(ge=0, le=_BITS)
+    kind: str = Field(min_length=1)
+    stimulus: str = ""
+    item: str = ""
+    outcome: str = ""
+
+
+class Trials(Document):
+    """Words that begin and end a trial; without `end` the next one's start ends it."""
+
+    start: int = Field(ge=0, le=_BITS)
+    end: int | None = Field(default=None, ge=0, le=_BITS)
+
+
+class Codes(Document):
+    """A codes file.
+
+    `words` says whether a word is an event each time it is written ("strobed") or
+    when it is another than the one before ("changes"). Words are seen through `mask`;
+    those within `debounce` of a first one are one word, the last of them, at the time
+    of the first: lines do not change all at once, and buttons bounce.
+    """
+
+    words: Literal["strobed", "changes"]
+    mask: int = Field(default=_BITS, gt=0, le=_BITS)
+    debounce: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = 0.0
+    codes: tuple[Code, ...]
+    ignore: tuple[int, ...] = (0,)
+    trials: Trials | None = None
+
+    @model_validator(mode="after")
+    def _codes_can_be_seen(self) -> Codes:
+        own = [code.code for code in self.codes]
+        twice = sorted({code for code in own if own.count(code) > 1})
+        if twice:
+            raise ValueError(f"code {twice[0]} stands twice")
+        if self.trials is not None:
+            own.append(self.trials.start)
+            own += [] if self.trials.end is None else [self.trials.end]
+        for code in own:
+            if code & ~self.mask:
+                raise ValueError(f"code {code} is never seen through mask {self.mask}")
+        return self
+
+
+@dataclass(frozen=True)
+class Session:
+    """Events and trials of a session, and what was odd among its words.
+
+    `events` is a table of `cortexwave.schema.events_table`; its `trial` counts from 0
+    and is -1 outside every trial. `trials` (trial) has `start` and `stop` (s; NaN where
+    no word ended it), `complete`, `outcome` (the last that was given in it).
+    """
+
+    events: xr.Dataset
+    trials: xr.Dataset
+    remarks: tuple[str, ...]
+
+
+def read_codes(path: str | Path) -> Codes:
+    """A codes file (YAML); `ProtocolError` names the line of each fault."""
+    source = read_document(path)
+    try:
+        return Codes.model_validate(source.values)
+    except ValidationError as error:
+        faults = []
+        for one in error.errors():
+            message = one["msg"].removeprefix("Value error, ")
+            place = ".".join(map(str, one["loc"]))
+            faults.append(Fault(place, message, source.line(one["loc"])))
+        raise ProtocolError(source.file, faults) from None
+
+
+def words_of(
+    events: xr.Dataset, *, kind: str = "digital"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times (s) and words of a file's events of one kind, in order of time.
+
+    `events` is the table of a signal or `cortexwave.events(recording)`; the words
+    stand there as items.
+    """
+    own = events["kind"].values == kind
+    if not own.any():
+        kinds = ", ".join(sorted(set(events["kind"].values.tolist()))) or "none"
+        raise InputError(f"there are no events of kind {kind!r}; there are: {kinds}")
+    items = events["item"].values[own].tolist()
+    odd = [item for item in items if not item.isdecimal() or int(item) > _BITS]
+    if odd:
+        raise InputError(f"the item {odd[0]!r} of kind {kind!r} is not a digital word, "
+                         f"0 to {_BITS}")  # fmt: skip
+    times = events["onset"].values[own]
+    order = np.argsort(times, kind="stable")
+    return times[order], np.array(items, dtype=np.int64)[order]
+
+
+def ttl_words(
+    recording: xr.Dataset,
+    channels: Sequence[str],
+    *,
+    threshold: float,
+    variable: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times (s) and words of the edges of TTL channels; the first channel is bit 0.
+
+    A channel is 1 while it is above `threshold`, in its units. The first word is that
+    of the first frame. Frames where a channel is NaN keep its last state. The
+    recording (time, channel) is read block by block.
+    """
+    values = _field(recording, variable)
+    if not 1 <= len(channels) <= 16 or len(set(channels)) < len(channels):
+        raise InputError(f"channels are {list(channels)}; 1 to 16 different ones are")
+    lines = values.sel(channel=_places(values, channels))
+    time = values["time"].values
+    bits = 1 << np.arange(len(channels))
+    last = np.zeros(len(channels), dtype=bool)
+    before = -1
+    times, words = [], []
+    for at in range(0, time.size, _BLOCK):
+        level = lines.isel(time=slice(at, at + _BLOCK)).values
+        high = level > threshold
+        unknown = ~np.isfinite(level)
+        if unknown.any():
+            for k in range(len(high)):
+                high[k] = np.where(unknown[k], last if k == 0 else high[k - 1], high[k])
+        last = high[-1]
+        word = high @ bits
+        new = np.flatnonzero(np.diff(word, prepend=before))
+        times.append(time[at + new])
+        words.append(word[new])
+        before = int(word[-1])
+    return np.concatenate([*times, []]), np.concatenate([*words, []]).astype(np.int64)
+
+
+def decoded(times: np.ndarray, words: np.ndarray, codes: Codes) -> Session:
+    """Events and trials that words at `times` (s, in order) are by a codes file.
+
+    A trial that begins before the last has ended leaves that one incomplete.
+    """
+    times, words = np.asarray(times, dtype=float), np.asarray(words)
+    if times.shape != words.shape or times.ndim != 1:
+        raise InputError(f"there are {times.shape} times of {words.shape} words")
+    if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+        raise InputError("times of words are not in order, or not finite")
+    times, words = _settled(times, words & codes.mask, codes)
+    rows: list[dict] = []
+    trials: list[dict] = []
+    remarks: list[str] = []
+    unknown: Counter[int] = Counter()
+    running = False
+    meaning = {code.code: code for code in codes.codes}
+    marks = codes.trials
+    for time, word in zip(times.tolist(), words.tolist(), strict=True):
+        starts = marks is not None and word == marks.start
+        ends = marks is not None and word == marks.end
+        if starts:
+            if running and marks is not None and marks.end is not None:
+                remarks.append(f"trial {len(trials) - 1} was not ended before the next "
+                               f"began at {time:g} s")  # fmt: skip
+            elif running:
+                trials[-1] |= {"stop": time, "complete": True}
+            trials.append({"start": time, "stop": np.nan, "complete": False,
+                           "outcome": ""})  # fmt: skip
+            running = True
+        if word in meaning:
+            said = meaning[word].model_dump(exclude={"code"})
+            trial = len(trials) - 1 if running else -1
+            rows.append({"onset": time, "duration": 0.0, "trial": trial, **said})
+            if running and said["outcome"]:
+                trials[-1]["outcome"] = said["outcome"]
+        elif not (starts or ends or word in codes.ignore):
+            unknown[word] += 1
+        if ends and running:
+            trials[-1] |= {"stop": time, "complete": True}
+            running = False
+        elif ends:
+            remarks.append(f"a trial ends at {time:g} s, and none had begun")
+    if running and trials and marks is not None and marks.end is not None:
+        remarks.append(f"trial {len(trials) - 1} was not ended")
+    if unknown:
+        listed = ", ".join(f"{word} ({n} times)" for word, n in unknown.most_common(10))
+        remarks.append(f"the codes file does not say what these words mean: {listed}")
+    return Session(events_table(rows), _trials_table(trials), tuple(remarks))
+
+
+def _settled(
+    times: np.ndarray, words: np.ndarray, codes: Codes
+) -> tuple[np.ndarray, np.ndarray]:
+    """Words once they have settled, and, of changes, only those that are any."""
+    if codes.words == "changes" and words.size:
+        new = np.diff(words, prepend=-1) != 0
+        times, words = times[new], words[new]
+    if codes.debounce > 0 and words.size:
+        firsts = [0]
+        for k in range(1, times.size):
+            if times[k] - times[firsts[-1]] > codes.debounce:
+                firsts.append(k)
+        lasts = np.append(firsts[1:], times.size) - 1
+        times, words = times[firsts], words[lasts]
+        if codes.words == "changes":  # a flicker that came back is no change
+            new = np.diff(words, prepend=-1) != 0
+            times, words = times[new], words[new]
+    return times, words
+
+
+def _trials_table(trials: list[dict]) -> xr.Dataset:
+    def column(name: str, dtype: Any) -> np.ndarray:
+        return np.array([trial[name] for trial in trials], dtype=dtype)
+
+    return xr.Dataset({
+        "start": ("trial", column("start", float), {"units": "s"}),
+        "stop": ("trial", column("stop", float), {"units": "s"}),
+        "complete": ("trial", column("complete", bool)),
+        "outcome": ("trial", column("outcome", object)),
+    })  # fmt: skip
+
+
+def corrected_onsets(
+    events: xr.Dataset,
+    recording: xr.Dataset,
+    *,
+    channel: str,
+    threshold: float,
+    window: tuple[float, float],
+    kind: str,
+    edge: Literal["rising", "falling", "either"] = "rising",
+    missing: Literal["refuse", "keep", "drop"] = "refuse",
+    variable: str | None = None,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Events of one kind moved to their flashes on a photodiode; and the delays.
+
+    A flash is the first crossing of `threshold` (units of the channel) within
+    `window`, from and to, in s after the code; between two frames it is where the line
+    through them crosses. Delays (event) has `delay` in s, NaN where there was no flash
+    and for other kinds, and `missing`. Events without a flash are refused, kept at
+    their codes' times, or dropped from both tables.
+    """
+    first, last = window
+    if not (np.isfinite([first, last]).all() and first < last):
+        raise InputError(f"window is {window!r} s; it is two times, the earlier first")
+    chosen = events["kind"].values == kind
+    if not chosen.any():
+        raise InputError(f"there are no events of kind {kind!r} to correct")
+    values = _field(recording, variable)
+    diode = values.sel(channel=_places(values, [channel])).isel(channel=0)
+    time = values["time"].values
+    onset = events["onset"].values.astype(float)
+    delay = np.full(onset.size, np.nan)
+    for k in np.flatnonzero(chosen):
+        begin = np.searchsorted(time, onset[k] + first) - 1  # the frame before it
+        end = np.searchsorted(time, onset[k] + last, "right") + 1
+        part = slice(max(0, int(begin)), int(end))
+        crossings = _crossings(
+            time[part], diode.isel(time=part).values, threshold, edge
+        )
+        after = crossings - onset[k]
+        inside = after[(after >= first) & (after <= last)]
+        delay[k] = inside[0] if inside.size else np.nan
+    lost = chosen & ~np.isfinite(delay)
+    if lost.any() and missing == "refuse":
+        at = ", ".join(f"{time:g}" for time in onset[lost][:5])
+        raise InputError(
+            f"{lost.sum()} of {chosen.sum()} events of kind {kind!r} have no flash on "
+            f"{channel} within {first:g} to {last:g} s: at {at} s"
+            f'{" ..." if lost.sum() > 5 else ""} (missing="drop" or "keep")'
+        )
+    moved = np.where(np.isfinite(delay), onset + delay, onset)
+    delays = xr.Dataset({"delay": ("event", delay, {"units": "s"}),
+                         "missing": ("event", lost)})  # fmt: skip
+    units = {"units": EVENT_COLUMNS["onset"]}
+    made = events.assign(onset=("event", moved, units))
+    if missing == "drop":
+        made, delays = made.isel(event=~lost), delays.isel(event=~lost)
+    return made, delays
+
+
+def _crossings(
+    time: np.ndarray, level: np.ndarray, threshold: float, edge: str
+) -> np.ndarray:
+    """Times at which a course crosses a threshold; never next to a missing frame."""
+    over = level > threshold
+    turn = np.diff(over.astype(np.int8))
+    wanted = {"rising": turn > 0, "falling": turn < 0, "either": turn != 0}[edge]
+    known = np.isfinite(level)
+    at = np.flatnonzero(wanted & known[1:] & known[:-1])
+    share = (threshold - level[at]) / (level[at + 1] - level[at])
+    return time[at] + share * (time[at + 1] - time[at])
+
+
+def _field(recording: xr.Dataset, variable: str | None) -> xr.DataArray:
+    """The field over (time, channel) that is meant."""
+    names = [str(name) for name, values in recording.data_vars.items()
+             if values.dims == ("time", "channel")]  # fmt: skip
+    if variable is None and len(names) == 1:
+        variable = names[0]
+    if variable not in names:
+        raise InputError(f"variable is {variable!r}; fields over (time, channel) are: "
+                         + (", ".join(names) or "none"))  # fmt: skip
+    return recording[variable]
+
+
+def _places(values: xr.DataArray, channels: Sequence[str]) -> list[str]:
+    there = [str(name) for name in values["channel"].values]
+    absent = [name for name in channels if name not in there]
+    if absent:
+        more = " ..." if len(there) > 12 else ""
+        raise InputError(f"there is no channel {absent[0]!r}; there are: "
+                         + ", ".join(there[:12]) + more)  # fmt: skip
+    return list(channels)
