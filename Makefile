@@ -56,6 +56,9 @@ bench: $(CORE)
 	@$(BIN)/python benchmarks/wilson_cowan_step.py
 	@$(BIN)/python benchmarks/recording_cost.py
 	@$(BIN)/python benchmarks/wave_rnn_sequence.py
+	@$(BIN)/python benchmarks/generalized_phase.py
+	@$(BIN)/python benchmarks/wave_measures.py
+	@$(BIN)/python benchmarks/optical_flow.py
 
 schema: $(CORE)
 	$(BIN)/cortexwave schema > cortexwave/protocol/simulation.schema.json

@@ -9,6 +9,7 @@ piece from the recording as it is, unfiltered.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,11 +151,16 @@ class _Wanted:
         size = part.sizes["time"]
         margins = (keep.start if read.start > 0 else 0,
                    size - keep.stop if read.stop < frames else 0)  # fmt: skip
-        made = wave_field(
+        with warnings.catch_warnings():  # the verdict says it, once
+            warnings.filterwarnings("ignore", message=".* the very signal of another")
+            made = self._made(part, margins)
+        return made.isel(time=keep).load()
+
+    def _made(self, part: xr.Dataset, margins: tuple[int, int]) -> xr.Dataset:
+        return wave_field(
             part, band=self.band, variable=self.variable, method=self.method,
             order=self.order, margins=margins,
         )  # fmt: skip
-        return made.isel(time=keep).load()
 
 
 def _steps(
@@ -186,6 +192,7 @@ def _steps(
         for number, (read, keep) in enumerate(blocks(frames, size=size, margin=margin)):
             yield Progress(read.start + keep.start, frames, "waves")
             part = wanted.field(recording, read, keep)
+            sums.copies = max(sums.copies, int(part.attrs["copies"]))
             if number == 0:
                 sums.aliasing = _aliasing(part, wanted)
             table = measure(part, names)
@@ -391,7 +398,7 @@ def _judged(
     material = Material(
         sites=live, extent=float(np.ptp(sites.positions, axis=0).max() + sites.pitch),
         seconds=sums.seconds * values.sizes.get("trial", 1), rate=rate,
-        band=wanted.band,
+        band=wanted.band, copies=sums.copies,
         wavelength=float(np.median(lengths)) if lengths.size else float("nan"),
     )  # fmt: skip
     return verdict(material, events, lags, lags_missing=missing,

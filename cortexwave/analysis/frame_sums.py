@@ -21,6 +21,7 @@ class FrameSums:
     totals: dict[str, xr.DataArray] = field(default_factory=dict)
     wavelengths: list[np.ndarray] = field(default_factory=list)
     aliasing: str = ""
+    copies: int = 0
     tested: int = 0  # segments
     kept: Reduced | None = None  # frames that wait until they are a segment
 

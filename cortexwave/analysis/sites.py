@@ -223,6 +223,17 @@ def live_sites(frames: np.ndarray) -> np.ndarray:
     return high > low
 
 
+def copies(courses: np.ndarray, live: np.ndarray) -> list[tuple[int, int]]:
+    """Live sites of (site, time) with the very values of an earlier one: (it, that)."""
+    first: dict[bytes, int] = {}
+    found = []
+    for site in np.flatnonzero(live):
+        twin = first.setdefault(courses[site].tobytes(), int(site))
+        if twin != site:
+            found.append((int(site), twin))
+    return found
+
+
 def on_lattice(recording: xr.Dataset, variable: str | None = None) -> xr.Dataset:
     """A recording of electrodes as one on the lattice they stand on; gaps are NaN.
 

@@ -50,6 +50,7 @@ class Material:
     rate: float
     band: tuple[float, float]
     wavelength: float  # mm, the median over frames; NaN where it is not known
+    copies: int = 0  # sites that carry the very signal of another
 
 
 def verdict(
@@ -139,6 +140,11 @@ def _cautions(material: Material, lags: xr.Dataset | None) -> list[str]:
         found.append(
             f"{material.rate:g} Hz is below {_RATE} samples per cycle of "
             f"{material.band[1]:g} Hz"
+        )
+    if material.copies:
+        found.append(
+            f"{material.copies} of {material.sites} sites carry the very signal of "
+            "another"
         )
     if lags is not None and lags.attrs.get("caution"):
         found.append(str(lags.attrs["caution"]))

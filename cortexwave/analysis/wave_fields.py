@@ -7,6 +7,7 @@ against the phase gradient (and along it where the frequency is negative).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -26,6 +27,7 @@ from cortexwave.analysis.phase import (
 from cortexwave.analysis.sites import (
     Sites,
     channel_names,
+    copies,
     courses_of,
     like,
     live_sites,
@@ -39,6 +41,7 @@ PhaseMethod = Literal["generalized", "hilbert", "morlet"]
 
 _LEAST = 3  # sites along each axis
 _FEWEST_CYCLES = 2
+_MADE = ("model", "synthetic")  # origins of recordings that nobody measured
 _UNITS = {"phase": "rad", "frequency": "Hz"} | {
     f"gradient_{axis}": "rad/mm" for axis in "yx"
 }
@@ -88,7 +91,17 @@ def wave_field(
                 f"({recording.attrs.get('filter_chain', 'unnamed')}) no frame is left "
                 "unspoilt; give a longer recording, or an unfiltered one"
             )
-    found = _measured(values, sites, chosen, neighbourhood)
+    found, twins = _measured(values, sites, chosen, neighbourhood)
+    # a model's field without noise may well have sites alike
+    twins = [] if recording.attrs.get("origin") in _MADE else twins
+    if twins:
+        one, other = (_name(values, sites, site) for site in twins[0])
+        warnings.warn(
+            f"field '{values.name}': {len(twins)} site(s) carry the very signal of "
+            f"another, such as {one} that of {other}; copies are no measurements: make "
+            "them NaN",
+            stacklevel=2,
+        )
     field = xr.Dataset(
         {
             name: like(values, each).assign_attrs(
@@ -103,6 +116,7 @@ def wave_field(
         "variable": str(values.name), "band": [float(f) for f in band],
         "phase_method": method, "sampling_rate": rate, "edge": chosen.edge,
         "filter": chosen.words, "reference": recording.attrs.get("reference", ""),
+        "copies": len(twins),
     }  # fmt: skip
     schema.validate_wave_field(field)
     return field
@@ -194,8 +208,8 @@ def _valid(time: np.ndarray, method: _Method) -> np.ndarray:
 
 def _measured(
     values: xr.DataArray, sites: Sites, method: _Method, neighbourhood: float | None
-) -> dict[str, np.ndarray]:
-    """Each quantity (trial, feature, time, site); read part by part.
+) -> tuple[dict[str, np.ndarray], list[tuple[int, int]]]:
+    """Each quantity (trial, feature, time, site), and copies; read part by part.
 
     An opened recording need not fit in the memory beside what is made of it.
     """
@@ -203,11 +217,13 @@ def _measured(
              values.sizes["time"], sites.count)  # fmt: skip
     names = ("phase", "amplitude", "frequency", "gradient_y", "gradient_x")
     found = {name: np.full(shape, np.nan) for name in names}
+    twins: list[tuple[int, int]] = []
     for trial, feature in np.ndindex(shape[:2]):
         part = {dim: [k] for dim, k in (("trial", trial), ("feature", feature))
                 if dim in values.dims}  # fmt: skip
         courses = courses_of(values.isel(part))[0, 0]
         live = _live(values, courses, sites, part)
+        twins = twins or copies(courses, live)
         analytic = method.analytic(courses[live])
         for name, each in (
             ("phase", method.phase(analytic)),
@@ -220,7 +236,7 @@ def _measured(
                 found["phase"][trial, feature], sites, neighbourhood=neighbourhood
             )
         )
-    return found
+    return found, twins
 
 
 def _live(

@@ -404,3 +404,15 @@ def test_a_clock_with_a_gap_is_refused():
 
 def test_a_neighbourhood_on_a_lattice_is_refused():
     refused(recorded(), "the sites are a lattice", neighbourhood=0.5)
+
+
+def test_copies_of_a_signal_are_told_of_in_what_was_measured():
+    made = synthetic.smooth_noise(
+        synthetic.lattice_sites((5, 5), spacing=0.4), length=0.0, seed=0, duration=2.0,
+        rate=200.0,
+    )  # fmt: skip
+    made["signal"][:, 2, 3] = made["signal"][:, 0, 1]
+    with pytest.warns(UserWarning, match=r"1 site\(s\) carry the very signal"):
+        field = wave_field(made.assign_attrs(origin="lab"), band=(5.0, 40.0))
+    assert field.attrs["copies"] == 1
+    assert wave_field(made, band=(5.0, 40.0)).attrs["copies"] == 0  # a model may
