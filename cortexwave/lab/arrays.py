@@ -31,6 +31,8 @@ from cortexwave.lab.signals import Contacts, Signal
 
 _LABELS = ("label", "name", "channel", "electrode")
 _CLOCKS = ("time", "t", "timestamp", "timestamps", "sample", "samples")
+# Names of a recording's own coordinates, which no variable in it can have.
+_TAKEN = ("time", "trial", "channel", "x", "y", "z", "good", "reason", "array")
 _EVERY = 1024  # rows of a text between two places that are remembered
 _LONGEST_ROW = 1 << 20  # bytes
 _BLOCK = 1 << 22  # bytes of a text scanned at once
@@ -95,10 +97,11 @@ def array_signal(
     unit, factor = said.scale
     if said.leave_out and "row" in sizes:
         raise said.fault(("leave_out",), "a lattice has no labels")
-    name = said.variable or "signal"
+    name = (said.variable or "signal").rpartition("/")[2]
+    name = "signal" if name in _TAKEN else name
     wide = np.result_type(np.dtype(bare.shown.dtype), np.float32)
     dtype = min(wide, np.dtype(float), key=lambda kind: kind.itemsize)
-    common = {"name": name.rpartition("/")[2], "source": path, "reader": reader,
+    common = {"name": name, "source": path, "reader": reader,
               "rate": said.rate, "start": said.start, "frames": sizes["time"],
               "units": unit, "dtype": str(dtype)}  # fmt: skip
     if "row" in sizes:

@@ -98,7 +98,8 @@ def test_positions_come_from_a_table_beside_it_by_label(tmp_path):
 
 
 @pytest.mark.parametrize("name", [
-    "../e.csv", "/etc/passwd", "a/../../e.csv", "..\\e.csv", "C:\\e.csv", "link.csv", "",
+    "../e.csv", "/etc/passwd", "a/../../e.csv", "..\\e.csv", "C:\\e.csv", "link.csv",
+    "",
 ])  # fmt: skip
 def test_a_sidecar_reaches_nothing_outside_its_folder(tmp_path, name):
     inside = tmp_path / "inside"
