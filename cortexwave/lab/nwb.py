@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import xarray as xr
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.nwb_electrodes import PositionUnit, contacts_of
+from cortexwave.lab.nwb_file import check_file, pynwb_for, session_of, text_of
 from cortexwave.lab.nwb_intervals import events_of
 from cortexwave.lab.nwb_times import Stretch, stretches
 from cortexwave.lab.nwb_values import Opened, Values, check_array, dtype_of
@@ -29,8 +29,6 @@ _MM = {"meters": 1e3, "meter": 1e3, "m": 1e3, "millimeters": 1.0, "mm": 1.0,
 _IMAGES = ("ImageSeries", "OnePhotonSeries", "TwoPhotonSeries")
 _TAKEN = ("time", "channel", "trial", "feature", "event", "x", "y", "z", "good",
           "reason", "array")  # fmt: skip
-_ORIGINS = ("model", "synthetic")
-_SIMULATED = "simulated, not biological"
 
 
 def recognises(path: Path) -> bool:
@@ -65,8 +63,8 @@ def signals(
     `InputError` where it has nothing to read.
     """
     path = Path(path)
-    pynwb = _pynwb(path)
-    _check_file(path)
+    pynwb = pynwb_for(path)
+    check_file(path)
     found: list[Signal] = []
     passed: list[str] = []
     with warnings.catch_warnings():
@@ -82,7 +80,7 @@ def signals(
                 raise RecordingError(
                     f"{path}: pynwb cannot read it ({type(error).__name__}: {error})"
                 ) from error
-            place = _Place(path, events_of(content), _session(content), gap_tolerance,
+            place = _Place(path, events_of(content), session_of(content), gap_tolerance,
                            position_unit, pixel_size)  # fmt: skip
             for name, where, series in _named(content):
                 try:
@@ -93,10 +91,11 @@ def signals(
     if not found:
         why = "; ".join(passed) or "it has no ElectricalSeries and no ImageSeries"
         raise InputError(f"{path}: nothing in it can be read: {why}")
-    if passed:
-        for signal in found:
-            signal.attributes["passed_over"] = "; ".join(passed)  # type: ignore[index]
-    return found
+    if not passed:
+        return found
+    said = {"passed_over": "; ".join(passed)}
+    return [replace(signal, attributes={**signal.attributes, **said})
+            for signal in found]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,51 +108,6 @@ class _Place:
     gap_tolerance: float | None
     position_unit: PositionUnit | None
     pixel_size: float | None
-
-
-def _pynwb(path: Path) -> Any:
-    try:
-        import pynwb
-    except ImportError as error:
-        raise InputError(
-            f"{path}: reading NWB needs pynwb: pip install 'cortexwave[lab]'"
-        ) from error
-    return pynwb
-
-
-def _check_file(path: Path) -> None:
-    """Raise `RecordingError` unless a path is a whole HDF5 file of NWB 2."""
-    if not path.exists():
-        raise RecordingError(f"{path}: there is no such file")
-    if path.is_dir():
-        raise RecordingError(
-            f"{path}: a folder; NWB in Zarr is not read, export it to HDF5 "
-            "(pynwb.NWBHDF5IO.export)"
-        )
-    if not h5py.is_hdf5(path):
-        raise RecordingError(f"{path}: not an NWB file, it is not HDF5")
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs.get("nwb_version")
-            old = file["nwb_version"][()] if "nwb_version" in file else None
-    except (OSError, RuntimeError, KeyError) as error:
-        cut = "cut short" if "truncated" in str(error) else "damaged"
-        raise RecordingError(f"{path}: {cut}, HDF5 cannot open it ({error})") from error
-    if version is None and old is None:
-        raise RecordingError(f"{path}: an HDF5 file, but it names no NWB version")
-    text = _text(old if version is None else version)
-    if version is None or re.match(r"(NWB-)?1\.", text):
-        raise RecordingError(
-            f"{path}: {text if 'NWB' in text else 'NWB ' + text}, the layout before "
-            "NWB 2, which pynwb does not read; save the array that you need (h5py "
-            "shows /acquisition/timeseries) as .npy with a sidecar, or ask its "
-            "authors for NWB 2"
-        )
-
-
-def _text(value: Any) -> str:
-    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _kind(series: Any) -> str:
@@ -206,7 +160,7 @@ def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signa
     frames, channels_first = _orientation(data.shape, rows.size)
     if channels_first:
         said["orientation"] = "stored (channel, time)"
-    unit = _text(data.attrs.get("unit", "volts"))
+    unit = text_of(data.attrs.get("unit", "volts"))
     microvolts = _MICROVOLTS.get(unit.strip().lower())
     if microvolts is None:
         raise InputError(f"its unit is {unit!r}; volts, mV or uV are allowed")
@@ -246,7 +200,7 @@ def _orientation(shape: tuple[int, ...], channels: int) -> tuple[int, bool]:
 def _image(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
     if series.external_file is not None and len(series.external_file):
         raise InputError(
-            f"its frames are in another file ({_text(series.external_file[0])}), "
+            f"its frames are in another file ({text_of(series.external_file[0])}), "
             "which is not opened"
         )
     data = series.data
@@ -257,7 +211,7 @@ def _image(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
     spacing, origin = _pixels(series, place)
     lattice = (origin[1] + spacing[1] * np.arange(height),
                origin[0] + spacing[0] * np.arange(width))  # fmt: skip
-    unit = _text(data.attrs.get("unit", ""))
+    unit = text_of(data.attrs.get("unit", ""))
     microvolts = _MICROVOLTS.get(unit.strip().lower())
     scale = float(series.conversion) * (microvolts or 1.0)
     offset = float(series.offset) * (microvolts or 1.0)
@@ -313,6 +267,8 @@ def _signals(
     made = []
     for number, part in enumerate(parts, start=1):
         attributes: dict[str, Any] = {**place.session, "nwb_path": where, **said}
+        if not values.opened.path.samefile(place.path):
+            attributes["linked_file"] = values.opened.path.name
         if series.description not in (None, "", "no description"):
             attributes["description"] = str(series.description)
         if part.deviation > 0:
@@ -344,32 +300,3 @@ def _stretches(series: Any, frames: int, gap_tolerance: float | None) -> list[St
     if isinstance(stamps, h5py.Dataset):
         check_array(stamps)
     return stretches(stamps, gap_tolerance=gap_tolerance)
-
-
-def _session(content: Any) -> dict[str, str]:
-    """Who, when and what, as attributes; a simulation stays one."""
-    subject = content.subject
-    said = {
-        "subject": getattr(subject, "subject_id", None),
-        "species": getattr(subject, "species", None),
-        "session": content.session_id or content.identifier,
-        "session_start_time": content.session_start_time.isoformat(),
-        "title": content.session_description,
-        "institution": content.institution,
-        "lab": content.lab,
-    }
-    kept = {name: str(text) for name, text in said.items() if text}
-    origin = _origin(content.notes, str(content.session_description or ""))
-    return {**kept, "origin": origin} if origin else kept
-
-
-def _origin(notes: str | None, description: str) -> str:
-    """Where a file that we wrote says its values are from; "" for a lab's."""
-    try:
-        told = json.loads(notes or "")
-    except ValueError:
-        told = None
-    origin = told.get("origin") if isinstance(told, dict) else None
-    if origin in _ORIGINS:
-        return str(origin)
-    return "model" if _SIMULATED in description else ""

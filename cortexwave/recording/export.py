@@ -46,6 +46,9 @@ def export_nwb(
     marked as simulated, with versions, seed and protocol (that of the recording's
     file, or `protocol`) in the notes; a lab's recording needs the start of its
     session, as attribute `session_start_time` or in `session`.
+
+    The validators of NWB have no fault to find, save what is true of the recording: a
+    single event, times before 0, more channels than frames, a lab's subject unknown.
     """
     path = checked_path(Path(path), ".nwb", overwrite=overwrite)
     schema.validate(recording, schema.RECORDING)
@@ -58,7 +61,7 @@ def export_nwb(
         name="array", description="simulated" if about.simulated else "electrodes"
     )
     contacts = electrodes(
-        file, device, fields[0].values, about,
+        file, device, _first_contacts(fields), about,
         reference=str(recording.attrs.get("reference", "")),
     )  # fmt: skip
     for field in fields:
@@ -70,6 +73,10 @@ def export_nwb(
     with fresh_file(path) as fresh, pynwb.NWBHDF5IO(str(fresh), "w") as written:
         written.write(file)
     return path
+
+
+def _first_contacts(fields: list[Field]) -> xr.DataArray | None:
+    return next((field.values for field in fields if not field.lattice), None)
 
 
 def export_events_csv(

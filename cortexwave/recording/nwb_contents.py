@@ -18,10 +18,15 @@ _TEXT = ("kind", "stimulus", "item", "block", "session", "subject", "outcome")
 
 
 def electrodes(
-    file: Any, device: Any, values: xr.DataArray, about: About, *, reference: str
+    file: Any,
+    device: Any,
+    values: xr.DataArray | None,
+    about: About,
+    *,
+    reference: str,
 ) -> Any:
     """The electrodes of a recording as a region of the table; None for a sheet."""
-    if "channel" not in values.dims:
+    if values is None:
         return None
     count = values.sizes["channel"]
     columns = _contact_columns(values)

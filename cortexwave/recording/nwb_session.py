@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from cortexwave import provenance
@@ -59,13 +60,16 @@ class About:
     subject: Subject | None
     session: Session
     notes: str
+    name: str
 
 
 def about_of(
     recording: xr.Dataset, subject: Subject | None, session: Session,
     protocol: str | None,
 ) -> About:  # fmt: skip
-    attrs = {str(name): value for name, value in recording.attrs.items()}
+    # a file's numbers come as those of NumPy, which JSON does not know
+    attrs = {str(name): value.item() if isinstance(value, np.generic) else value
+             for name, value in recording.attrs.items()}  # fmt: skip
     origin = str(attrs.get("origin", ""))
     simulated = origin != "lab"
     start = session.start or _date(attrs, simulated=simulated)
@@ -86,7 +90,7 @@ def about_of(
     made = str(attrs.get("run_id") or provenance.attributes()["run_id"])
     return About(
         simulated, start, made, subject, _described(attrs, session, simulated),
-        json.dumps(notes, indent=1, default=str),
+        json.dumps(notes, indent=1, default=str), str(attrs.get("session", "")),
     )  # fmt: skip
 
 
@@ -125,7 +129,7 @@ def _described(attrs: dict[str, Any], session: Session, simulated: bool) -> Sess
     by = f"simulation by cortexwave, model {attrs.get('model', 'unknown')}"
     return replace(
         session, description=text, experiment=session.experiment or by,
-        experimenter=session.experimenter or ("Simulation, Numerical",),
+        experimenter=session.experimenter or ("cortexwave, simulation",),
         institution=session.institution or "not applicable: simulated",
         keywords=session.keywords or ("simulation", "traveling waves", "cortex"),
         location=session.location or "simulated sheet of cortex",
@@ -143,6 +147,7 @@ def _protocol(recording: xr.Dataset) -> str:
 
 
 def empty_file(pynwb: Any, about: About) -> Any:
+    """An NWB file in memory that has no data yet."""
     session = about.session
     file = pynwb.NWBFile(
         session_description=session.description, identifier=about.identifier,
@@ -150,7 +155,7 @@ def empty_file(pynwb: Any, about: About) -> Any:
         experimenter=list(session.experimenter) or None,
         experiment_description=session.experiment or None,
         institution=session.institution or None, lab=session.lab or None,
-        keywords=list(session.keywords) or None,
+        keywords=list(session.keywords) or None, session_id=about.name or None,
     )  # fmt: skip
     if about.subject is not None:
         whom = about.subject

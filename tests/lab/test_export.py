@@ -23,6 +23,8 @@ from cortexwave.recording.export import (
     export_nwb,
 )
 from cortexwave.recording.mat_file import export_matlab
+from cortexwave.recording.reader import open_recording, read_protocol
+from cortexwave.recording.saving import save_recording
 
 # fields that both validators ask of a lab's file
 MONKEY = Subject("monkey N", "Macaca mulatta", "M", "P6Y", "a monkey")
@@ -91,13 +93,18 @@ def _faults(path: Path) -> list[str]:
     return [str(fault) for fault in found]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_electrodes_come_back_from_nwb_as_they_were(tmp_path, dtype):
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The electrodes of a model as NWB, for tests that only look at the file."""
     pytest.importorskip("pynwb")
-    recording = _electrodes(dtype)
-    path = export_nwb(recording, tmp_path / "a.nwb")
-    (back,) = _back(path)
-    assert back.lfp.dtype == dtype and back.lfp.attrs["units"] == "uV"
+    path = tmp_path_factory.mktemp("exported") / "a.nwb"
+    return export_nwb(_electrodes(), path, protocol="kind: simulation")
+
+
+def test_electrodes_come_back_from_nwb_as_they_were(exported):
+    recording = _electrodes()
+    (back,) = _back(exported)
+    assert back.lfp.dtype == "float32" and back.lfp.attrs["units"] == "uV"
     np.testing.assert_array_equal(back.lfp.values, recording.lfp.values)
     # the same starting time and rate, so the same sums
     np.testing.assert_array_equal(back.time.values, recording.time.values)
@@ -107,9 +114,8 @@ def test_electrodes_come_back_from_nwb_as_they_were(tmp_path, dtype):
         np.testing.assert_allclose(back[axis], recording[axis], rtol=1e-15, atol=0)
 
 
-def test_events_come_back_from_nwb_with_every_column(tmp_path):
-    pytest.importorskip("pynwb")
-    (back,) = _back(export_nwb(_electrodes(), tmp_path / "a.nwb"))
+def test_events_come_back_from_nwb_with_every_column(exported):
+    (back,) = _back(exported)
     got, due = schema.events(back), _events()
     for name in schema.EVENT_COLUMNS:
         if due[name].dtype.kind == "f":
@@ -118,17 +124,20 @@ def test_events_come_back_from_nwb_with_every_column(tmp_path):
             assert got[name].values.tolist() == due[name].values.tolist()
 
 
-@pytest.mark.parametrize("recording", [
-    pytest.param(_electrodes(), id="electrodes"),
-    pytest.param(_electrodes(trials=3), id="trials"),
-])  # fmt: skip
-def test_both_validators_pass_a_simulation_without_a_message(tmp_path, recording):
+def test_both_validators_pass_a_simulation_without_a_message(exported):
+    assert _faults(exported) == []
+    assert _messages(exported) == []
+
+
+@pytest.mark.slow
+def test_both_validators_pass_trials_without_a_message(tmp_path):
     pytest.importorskip("pynwb")
-    path = export_nwb(recording, tmp_path / "a.nwb")
+    path = export_nwb(_electrodes(trials=3), tmp_path / "a.nwb")
     assert _faults(path) == []
     assert _messages(path) == []
 
 
+@pytest.mark.slow
 def test_both_validators_pass_a_whole_field_without_a_message(tmp_path):
     pytest.importorskip("pynwb")
     path = export_nwb(_sheet(), tmp_path / "a.nwb", full_field=True)
@@ -136,6 +145,7 @@ def test_both_validators_pass_a_whole_field_without_a_message(tmp_path):
     assert _messages(path) == []
 
 
+@pytest.mark.slow
 def test_both_validators_pass_a_lab_recording_with_its_subject(tmp_path):
     pytest.importorskip("pynwb")
     recording = _electrodes().assign_attrs(origin="lab", title="rest")
@@ -146,24 +156,32 @@ def test_both_validators_pass_a_lab_recording_with_its_subject(tmp_path):
     assert back.attrs["subject"] == "monkey N" and back.attrs["origin"] == "lab"
 
 
-def test_a_simulation_says_so_and_never_comes_back_as_biology(tmp_path):
+def test_a_simulation_says_so_and_never_comes_back_as_biology(exported):
     pynwb = pytest.importorskip("pynwb")
-    path = export_nwb(_electrodes(), tmp_path / "a.nwb", protocol="kind: simulation")
-    with pynwb.NWBHDF5IO(str(path), "r") as file:
+    with pynwb.NWBHDF5IO(str(exported), "r") as file:
         content = file.read()
         assert "simulated, not biological" in content.session_description
         notes = json.loads(content.notes)
     assert notes["attributes"]["seed"] == 3
     assert notes["protocol"] == "kind: simulation"
     assert {"numpy", "h5py"} <= set(notes["versions"])
-    (back,) = _back(path)
+    (back,) = _back(exported)
     assert back.attrs["origin"] == "model"
 
 
-def test_the_file_states_volts_and_micrometres(tmp_path):
-    pytest.importorskip("pynwb")
-    path = export_nwb(_electrodes(), tmp_path / "a.nwb")
-    with h5py.File(path) as file:
+def test_the_seed_and_the_protocol_of_a_recordings_file_are_in_the_notes(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    made = save_recording(_sheet().assign_attrs(seed=7), tmp_path / "run.h5")
+    with open_recording(made) as recording:
+        path = export_nwb(recording, tmp_path / "a.nwb", full_field=True)
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
+        notes = json.loads(file.read().notes)
+    assert notes["attributes"]["seed"] == 7
+    assert notes["protocol"] == read_protocol(made)
+
+
+def test_the_file_states_volts_and_micrometres(exported):
+    with h5py.File(exported) as file:
         data = file["processing/ecephys/LFP/lfp/data"]
         table = file["general/extracellular_ephys/electrodes"]
         assert data.attrs["unit"] == "volts" and data.attrs["conversion"] == 1e-6
@@ -231,6 +249,7 @@ def test_units_of_a_model_become_volts_by_the_factor_that_is_given(tmp_path):
     recording = _electrodes("float64", units="1")
     path = export_nwb(recording, tmp_path / "a.nwb", microvolts_per_unit=20.0)
     (back,) = _back(path)
+    assert back.lfp.dtype == "float64"
     np.testing.assert_allclose(back.lfp, 20 * recording.lfp, rtol=1e-14)
 
 
