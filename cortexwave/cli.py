@@ -244,7 +244,7 @@ def analyse(
     wavelength: Annotated[
         str | None, typer.Option(help="Shortest of known waves: '1.2 mm'.")
     ] = None,
-    memory: Annotated[str, typer.Option(help="Largest at a time: '2 GiB'.")] = "2 GiB",
+    memory: Annotated[str, typer.Option(help="Largest at a time: '4 GiB'.")] = "4 GiB",
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,

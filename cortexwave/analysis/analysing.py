@@ -47,9 +47,9 @@ from cortexwave.analysis.wavenumber_spectrum import wavenumber_frequency
 from cortexwave.errors import InputError
 from cortexwave.recording.reader import open_recording
 
-MEMORY = 2 * 2**30  # bytes
+MEMORY = 4 * 2**30  # bytes
 # Measured: arrays of a block's size that stand side by side at the worst moment.
-_ARRAYS = 20
+_ARRAYS = 18
 _SEGMENT = 60.0  # s that surrogates are made of
 _SEGMENT_BYTES = 96  # measured, for each number of a segment while it is tested
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
@@ -271,6 +271,9 @@ def _block_size(
                                                order=wanted.order)))  # fmt: skip
     several = values.sizes.get("trial", 1) * values.sizes.get("feature", 1)
     frame = 8 * _ARRAYS * sites.count * several
+    total = values.sizes["time"]
+    if total * frame <= wanted.memory:
+        return total, margin
     size = int(wanted.memory // frame) - 2 * margin
     if size < margin:
         raise InputError(
@@ -279,7 +282,7 @@ def _block_size(
             f"{rate:g} Hz, {several} trial(s) and feature(s), and "
             f"{margin / rate:.3g} s on either side for the filter"
         )
-    return min(size, values.sizes["time"]), margin
+    return size, margin
 
 
 def _segment(kept: Reduced | None, wanted: _Wanted) -> float:
