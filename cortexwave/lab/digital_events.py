@@ -8,7 +8,7 @@ says when a flash was truly on the screen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -107,22 +107,32 @@ def read_codes(path: str | Path) -> Codes:
 
 
 def words_of(
-    events: xr.Dataset, *, kind: str = "digital"
+    events: xr.Dataset,
+    *,
+    kind: str = "digital",
+    labels: Mapping[str, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times (s) and words of a file's events of one kind, in order of time.
 
     `events` is the table of a signal or `cortexwave.events(recording)`; the words
-    stand there as items.
+    stand there as items. Where items are text, `labels` says which word each is, as
+    {"XD0 ON": 1, "XD0 OFF": 0}.
     """
     own = events["kind"].values == kind
     if not own.any():
         kinds = ", ".join(sorted(set(events["kind"].values.tolist()))) or "none"
         raise InputError(f"there are no events of kind {kind!r}; there are: {kinds}")
-    items = events["item"].values[own].tolist()
+    items = [str(item) for item in events["item"].values[own].tolist()]
+    if labels is not None:
+        absent = sorted(set(items) - set(labels))
+        if absent:
+            raise InputError(f"labels say no word for the items {', '.join(absent[:8])}"
+                             f" of kind {kind!r}")  # fmt: skip
+        items = [str(labels[item]) for item in items]
     odd = [item for item in items if not item.isdecimal() or int(item) > _BITS]
     if odd:
         raise InputError(f"the item {odd[0]!r} of kind {kind!r} is not a digital word, "
-                         f"0 to {_BITS}")  # fmt: skip
+                         f"0 to {_BITS}; labels may give it one")  # fmt: skip
     times = events["onset"].values[own]
     order = np.argsort(times, kind="stable")
     return times[order], np.array(items, dtype=np.int64)[order]

@@ -154,10 +154,12 @@ def _blackrock(
     found: list[Signal] = []
     for name, file in files.items():
         if _blackrock_id(file) == "NEURALSG":
-            made = _through_neo(file, _BLACKROCK_2_1)
+            made = _through_neo(file, _BLACKROCK_2_1)  # of all streams of that name
             found += [
-                one for one in made if one.attributes["stream"] == f"nsx{name[2]}"
-            ]
+                replace(one, name=one.name.replace("nsx", "ns"),
+                        attributes={**one.attributes, "stream": name})
+                for one in made if one.attributes["stream"] == f"nsx{name[2]}"
+            ]  # fmt: skip
         else:
             found += _nsx_signals(file, name, rows, tolerance, keep=keep)
     return found
@@ -639,7 +641,7 @@ def _neo_signals(path: Path, reader: Any, place: tuple[int, int, int]) -> list[S
             raise RecordingError(f"{path}: stream {stream['name']}: {error}") from None
         name = re.sub(r"\W+", "_", str(stream["name"])).strip("_") or "signal"
         found.append(Signal(
-            name if unit == "uV" else f"{name}_{re.sub(r'[^A-Za-z0-9]+', '_', unit)}",
+name if unit == "uV" else f"{name}_{_ending(unit)}",
             path, "neo", float(reader.get_signal_sampling_rate(at)),
             float(reader.get_signal_t_start(block, segment, at)), frames, unit,
             _neo_reading(path, reader, place, picked, scale), contacts,
@@ -650,6 +652,11 @@ def _neo_signals(path: Path, reader: Any, place: tuple[int, int, int]) -> list[S
 
 def _unit(said: str) -> str:
     return "uV" if said in _MICROVOLTS else said or "1"
+
+
+def _ending(unit: str) -> str:
+    """What tells a stream's channels of another unit by name; "1" is counts."""
+    return "raw" if unit == "1" else re.sub(r"[^A-Za-z0-9]+", "_", unit)
 
 
 def _neo_reading(

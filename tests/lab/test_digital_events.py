@@ -164,6 +164,15 @@ def test_words_are_taken_from_the_events_of_a_file():
         words_of(table, kind="comment")
 
 
+def test_text_of_a_file_is_a_word_where_labels_say_which():
+    table = events_table([{"onset": 1.0, "kind": "XD0", "item": "XD0 ON"},
+                          {"onset": 1.2, "kind": "XD0", "item": "XD0 OFF"}])  # fmt: skip
+    _, words = words_of(table, kind="XD0", labels={"XD0 ON": 1, "XD0 OFF": 0})
+    assert words.tolist() == [1, 0]
+    with pytest.raises(InputError, match="no word for the items XD0 OFF"):
+        words_of(table, kind="XD0", labels={"XD0 ON": 1})
+
+
 def test_edges_of_ttl_channels_are_words():
     level = np.zeros((200_000, 3))  # more than are looked at together
     level[100:150, 1] = 5e6

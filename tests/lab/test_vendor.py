@@ -84,11 +84,11 @@ def events_file(path, words, version=(2, 3), comments=()):
     """A .nev of (clock, reason, word) and (clock, text)."""
     long = version[0] >= 3
     head = struct.pack(
-        "<8sBBHIIII8H32s256sI", b"NEURALEV", *version, 1, 400, 104, 30000, 30000,
-        *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", 2,
+        "<8sBBHIIII8H32s256sI", b"NEURALEV", *version, 1, 432, 104, 30000, 30000,
+        *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", 3,
     )  # fmt: skip
     head += b"".join(struct.pack("<8sHBBHHhhBB10s", b"NEUEVWAV", k, 1, k, 250, 0, 0,
-                                 0, 0, 2, b"") for k in (1, 2))  # fmt: skip
+                                 0, 0, 2, b"") for k in (1, 2, 3))  # fmt: skip
     clock_of = "<Q" if long else "<I"
     parts = [(clock, struct.pack(clock_of + "HBBH", clock, 0, reason, 0, word))
              for clock, reason, word in words]  # fmt: skip
@@ -198,6 +198,23 @@ def test_the_period_gives_the_rate_of_a_slow_stream(tmp_path):
     (signal,) = signals(written(tmp_path / "a.ns2", period=30))
     assert signal.rate == 1000.0
     assert signal.attributes["amplifier_band"] == [0.3, 7500.0]
+
+
+def test_files_of_specification_2_1_are_read_through_neo(tmp_path):
+    """Its gains, in nV per bit, stand in the .nev; without one, counts are counts."""
+    pytest.importorskip("neo")
+    path, counts = tmp_path / "a.ns5", counted()
+    path.write_bytes(struct.pack("<8s16sII3I", b"NEURALSG", b"30 kS/s", 1, 3, 1, 2, 3)
+                     + counts.astype("<i2").tobytes())  # fmt: skip
+    (raw,) = signals(path)
+    assert (raw.name, raw.units) == ("ns5_raw", "1")
+    np.testing.assert_array_equal(raw.read(0, 9), counts[:9])
+    events_file(tmp_path / "a.nev", [(60, 1, 5)], (2, 1))
+    (signal,) = signals(path, stream="ns5")
+    assert (signal.name, signal.units) == ("ns5", "uV")
+    np.testing.assert_array_equal(signal.read(0, 9), GAIN * counts[:9])
+    assert signal.events.kind.values.tolist() == ["digital"]
+    assert signal.events.item.values.tolist() == ["5"]
 
 
 def test_analog_inputs_are_a_signal_apart_in_microvolts(tmp_path):
@@ -382,6 +399,31 @@ def test_open_ephys_is_read_through_neo(tmp_path):
     np.testing.assert_allclose(signal.read(20, 30), 0.195 * counts[20:30], rtol=1e-6)
     values = as_recording(signal)[signal.name].isel(time=slice(3, 9)).values
     np.testing.assert_allclose(values, 0.195 * counts[3:9], rtol=1e-6)
+
+
+def test_spikeglx_is_read_through_neo_with_its_digital_lines(tmp_path):
+    """A NIDQ stream of two analog channels and a word of digital lines."""
+    pytest.importorskip("neo")
+    counts = counted(500)
+    counts[:, 2] = 0
+    counts[100:200, 2] = 1
+    path = tmp_path / "run_g0_t0.nidq.bin"
+    path.write_bytes(counts.astype("<i2").tobytes())
+    path.with_suffix(".meta").write_text("\n".join([
+        "typeThis=nidq", "fileName=D:/run_g0_t0.nidq.bin", "nSavedChans=3",
+        "snsMnMaXaDw=0,0,2,1", "niSampRate=10000", "niAiRangeMax=5",
+        "niAiRangeMin=-5", "niMNGain=200", "niMAGain=1", "fileSizeBytes=3000",
+        "fileTimeSecs=0.05", "firstSample=0", "snsSaveChanSubset=all",
+        "niXDBytes1=1", "niXDChans1=0", "syncNiChan=0",
+        "~snsChanMap=(0,0,1,2,1)(XA0;0:0)(XA1;1:1)(XD0;2:2)", "",
+    ]))  # fmt: skip
+    assert recognises(path) and recognises(tmp_path)
+    (signal,) = signals(path)
+    assert (signal.name, signal.rate, signal.units) == ("nidq", 10000.0, "uV")
+    expected = counts[:9, :2] * 5e6 / 32768  # 5 V over 2^15
+    np.testing.assert_allclose(signal.read(0, 9)[:, :2], expected, rtol=1e-6)
+    assert signal.events.item.values.tolist() == ["XD0 ON", "XD0 OFF"]
+    np.testing.assert_allclose(signal.events.onset, [0.01, 0.02])
 
 
 def ncs(path, values, times_of_records, rate=2000.0):
