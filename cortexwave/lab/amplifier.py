@@ -202,4 +202,4 @@ def quantised(values: np.ndarray, amplifier: Amplifier, units: str) -> np.ndarra
             f"{bit * 2**15:g} uV and are cut; a lower gain or coarser bits hold them",
             stacklevel=3,
         )
-    return cut * bit
+    return cut * bit + 0.0  # no negative zeros

@@ -12,6 +12,7 @@ from cortexwave.errors import InputError
 _STRIP = 0.35  # of the pitch: neighbours along one axis are so close along the other
 _BESIDE = 1.3  # pitches: within are neighbours along rows and columns, no diagonals
 _AGREE = 0.5  # mean resultant of the directions of neighbours, four-fold, of a grid
+_BENT = 0.25  # pitches off the plane
 _EMPTIEST = 16  # sites per electrode
 _NO_WORSE = 1.15  # an upright grid is taken where it fits nearly as well
 _FLAT = 1e-9  # of the extent: rounding
@@ -25,8 +26,8 @@ class Grid:
     `shape` (rows, columns) and `pitch` (mm) are of (y, x). `rotation` in deg is how far
     the columns' axis is turned from +x, counter-clockwise, within -45 to 45. `y` and
     `x` (mm) are the grid's coordinates once it is turned upright about its middle.
-    `off_site` (n,) and `off_plane` (n,) in mm: how far electrodes stand from their
-    sites, within the plane, and from the plane.
+    `off_site` (n,) and `off_plane` (n,) in mm: how far electrodes stand from the sites
+    of a flat grid, within the best plane, and from that plane.
     """
 
     index: np.ndarray
@@ -44,9 +45,11 @@ def find_grid(
 ) -> Grid:
     """The grid that electrodes at (n, 2) or (n, 3) mm stand on, any way it is turned.
 
-    Rows and columns may have different pitches and miss contacts. `InputError` names
-    the electrode that stands more than `tolerance` pitches off its site (0.25: more
-    could as well be another site), two on one site, or says that there is no grid.
+    Rows and columns may have different pitches and miss contacts. A grid that is bent
+    in space has the pitch of its surface, where the distances of all neighbours agree
+    to twice `tolerance`, as if both were off. `InputError` names the electrode that
+    stands more than `tolerance` pitches off its site (0.25: more could as well be
+    another site), two on one site, or says that there is no grid.
     """
     at = np.asarray(positions, dtype=float)
     names = names or [str(k) for k in range(len(at))]
@@ -81,7 +84,11 @@ def find_grid(
             "several arrays are laid out one by one"
         )
     worst = int(np.argmax(off_site))
-    if off_site[worst] > tolerance * min(pitch_x, pitch_y):
+    if np.abs(off_plane).max() > _BENT * least:
+        pitch_x, pitch_y, bent = _on_surface(at, index, (pitch_x, pitch_y), tolerance)
+    else:
+        bent = False
+    if not bent and off_site[worst] > tolerance * min(pitch_x, pitch_y):
         raise InputError(
             f"no grid: electrode {names[worst]} stands {off_site[worst]:.3g} mm off "
             f"the nearest site of {pitch_y:.3g} x {pitch_x:.3g} mm (at most "
@@ -100,6 +107,32 @@ def find_grid(
     y = middle[1] + (np.arange(rows) - (rows - 1) / 2) * pitch_y
     return Grid(index[:, ::-1], (rows, columns), (pitch_y, pitch_x), rotation,
                 _clean(y, least), _clean(x, least), off_site, off_plane)  # fmt: skip
+
+
+def _on_surface(
+    at: np.ndarray, index: np.ndarray, pitch: tuple[float, float], tolerance: float
+) -> tuple[float, float, bool]:
+    """Pitch along x and y by the distances of neighbours in space; whether all agree.
+
+    A grid bent over the cortex keeps them, while its projection is narrower at the
+    edges. Neighbours stand side by side in a row or column; each contact has one.
+    """
+    measured, agree = list(pitch), True
+    counted = np.zeros(len(at), dtype=bool)
+    for axis in (0, 1):
+        step = np.eye(2, dtype=int)[axis]
+        row = {tuple(site): k for k, site in enumerate(index.tolist())}
+        pairs = [(k, row[tuple(site)]) for k, site in enumerate((index + step).tolist())
+                 if tuple(site) in row]  # fmt: skip
+        if pairs:
+            one, two = np.array(pairs).T
+            counted[one] = counted[two] = True
+            apart = np.linalg.norm(at[two] - at[one], axis=1)
+            measured[axis] = float(np.median(apart))
+            agree &= bool(np.all(np.abs(apart / measured[axis] - 1) <= 2 * tolerance))
+    if not (agree and counted.all()):
+        return *pitch, False
+    return measured[0], measured[1], True
 
 
 def in_plane(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -86,6 +88,36 @@ def test_a_grid_in_a_tilted_plane_has_its_true_pitch():
     assert np.abs(grid.off_plane).max() < 1e-9
 
 
+def test_a_bent_grid_has_the_pitch_of_its_surface():
+    # 16 x 16 of 4 mm over a cylinder of 60 mm: neighbours along x are a chord apart
+    arc, y = np.meshgrid((np.arange(16) - 7.5) * 4.0, np.arange(16) * 4.0)
+    at = np.column_stack([60 * np.sin(arc.ravel() / 60), y.ravel(),
+                          60 * np.cos(arc.ravel() / 60)])  # fmt: skip
+    grid = find_grid(at)
+    assert grid.shape == (16, 16)
+    assert grid.pitch == pytest.approx((4.0, 2 * 60 * np.sin(2.0 / 60)))
+    assert np.array_equal(grid.index[:, 0], np.repeat(np.arange(16), 16))
+    assert grid.off_plane.max() > 2
+
+
+def test_a_real_ecog_grid_on_the_brain_is_found():
+    h5py = pytest.importorskip("h5py")
+    path = (
+        Path(__file__).resolve().parents[3] / "shared/lab/mne_ecog/ecog_grid_16x16.h5"
+    )
+    if not path.exists():
+        pytest.skip("lab/mne_ecog is not beside this checkout")
+    with h5py.File(path) as file:
+        at = file["pos_mm_head"][()]
+    grid = find_grid(at.reshape(-1, 3))
+    assert grid.shape == (16, 16)
+    assert grid.pitch == pytest.approx((4.0, 4.0), abs=0.06)
+    # rows of the file are rows or columns of the grid, in order
+    steps = np.diff(grid.index.reshape(16, 16, 2), axis=0)
+    assert np.all(steps == steps[0, 0])
+    assert np.abs(steps[0, 0]).sum() == 1
+
+
 def test_the_distance_from_the_best_plane_is_reported():
     # z = 0.1 at the middle of three in a row, symmetric: the plane lies at z = 1/30
     at = np.array([(x, y, 0.1 * (x == 1)) for y in range(3) for x in range(3)], float)
@@ -158,7 +190,7 @@ def test_values_are_read_only_when_they_are_used():
         return np.arange(start, stop)[:, None] + np.arange(6) / 10
 
     utah = Contacts.named(list("abcdef"), positions(2, 3, dy=0.4, dx=0.4))
-    signal = Signal("lfp", __import__("pathlib").Path("f"), "toy", 100.0, 0.0, 1000,
+    signal = Signal("lfp", Path("f"), "toy", 100.0, 0.0, 1000,
                     "uV", read, utah)  # fmt: skip
     laid = to_grid(as_recording(signal))
     assert asked == []
