@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -220,7 +221,7 @@ def _mapped_array(path: Path) -> Bare:
             offset, size = stream.tell(), path.stat().st_size
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, EOFError, TypeError, SyntaxError) as error:
+    except (ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError) as error:
         raise RecordingError(f"{path} is not a .npy file: {error}") from error
     if dtype.kind not in "biuf":
         raise RecordingError(

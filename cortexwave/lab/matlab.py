@@ -370,13 +370,18 @@ def _hdf5(path: Path, *, turned: bool) -> _Container:
 
     def texts(name: str) -> list[str]:
         stored = file[name]
-        if stored.size > _MOST_LABELS * _LONGEST_LABEL:
+        if not 0 < stored.size <= _MOST_LABELS * 16:
             raise InputError(f"{path}: '{name}' is no list of labels")
-        if stored.dtype == h5py.ref_dtype and stored.size <= _MOST_LABELS:
-            return [_line(path, name, file[cell][()]) for cell in stored[()].T.ravel()]
-        if h5py.check_string_dtype(stored.dtype) is not None:
-            return [str(text).strip() for text in np.ravel(stored.asstr()[()])]
-        letters = np.atleast_2d(stored[()])
+        try:
+            if h5py.check_ref_dtype(stored.dtype) is not None:
+                cells = stored[()].T.ravel()
+                return [_line(path, name, file[cell][()]) for cell in cells]
+            if h5py.check_string_dtype(stored.dtype) is not None:
+                return [str(text).strip() for text in np.ravel(stored.asstr()[()])]
+            letters = np.atleast_2d(stored[()])
+        except (OSError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: '{name}' is no list of texts: {error}"
+                             ) from error  # fmt: skip
         return [_line(path, name, row) for row in (letters.T if turned else letters)]
 
     return _Container(arrays, others, bare, texts)

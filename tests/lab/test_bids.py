@@ -211,6 +211,7 @@ def test_a_wrong_table_is_named(tmp_path, tables, message):
     ("NumberOfChannels=4", "NumberOfChannels=-4", "NumberOfChannels '-4'"),
     ("NumberOfChannels=4", "NumberOfChannels=7", "no whole number of frames"),
     ("INT_16", "FLOAT_99", "BinaryFormat 'FLOAT_99'"),
+    ("DataOrientation", "Orientation", "cannot be read"),
     ("Brain Vision", "Something", "is not a BrainVision header"),
 ])  # fmt: skip
 def test_a_wrong_header_is_named(tmp_path, old, new, message):

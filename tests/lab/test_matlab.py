@@ -108,6 +108,13 @@ def test_labels_may_be_a_cell_of_texts_in_v73(tmp_path):
     assert _only(path).contacts.names == ("A1", "A2", "B10")
 
 
+def test_labels_may_be_texts_of_plain_hdf5(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["lfp"], file["names"] = VALUES, ["A1", "A2", "B10"]
+    (tmp_path / "a.yaml").write_text(LIST + "channels_variable: names\n")
+    assert _only(tmp_path / "a.h5").contacts.names == ("A1", "A2", "B10")
+
+
 @pytest.mark.parametrize("make", [_v5, _v73])
 def test_without_a_sidecar_the_template_names_what_the_file_holds(tmp_path, make):
     path = make(tmp_path, lfp=VALUES, at=np.zeros((3, 2)))
