@@ -24,6 +24,7 @@ _LARGEST_STRETCH = 1 << 26  # bytes of float32
 _NEIGHBOURS = np.array([-9, -8, -7, -6, -5, 5, 6, 7, 8, 9])
 _FEWEST = 6  # channels, to say that one is unlike the others
 _NEAREST = 4  # neighbours whose median correlation is a channel's
+_FAR = 1e6  # mm
 _HEAP = 20  # samples; one slow peak of a short recording may be as wide
 _SAME = 0.9999  # correlation of contacts that are joined
 # Spreads below these are of no account, however alike the other channels are.
@@ -37,11 +38,11 @@ _TO_SIGMA = 1.4826  # standard deviation of a normal over its median deviation
 class Limits:
     """What makes a channel suspicious; shares of samples or of stretches, or robust z.
 
-    `missing`: share of NaN. `flat`: share of stretches without any change. `clipped`:
-    share of samples at an extreme that holds three times what the value next to it
-    does. `line`: power at the mains over that beside it (100 is 20 dB). `level`: z of
-    log variance, either way. `following`: z of how a channel follows its neighbours,
-    below.
+    `missing`: share of NaN where other channels have values. `flat`: share of
+    stretches without any change. `clipped`: share of samples at an extreme that holds
+    three times what the value next to it does. `line`: power at the mains over that
+    beside it (100 is 20 dB). `level`: z of log variance, either way. `following`: z of
+    how a channel follows its neighbours, below.
     """
 
     missing: float = 0.01
@@ -126,6 +127,9 @@ def _positions(values: xr.DataArray) -> np.ndarray | None:
         return None
     places = np.column_stack(axes).astype(float)
     places[:, 2:] = np.nan_to_num(places[:, 2:])
+    if "array" in values.coords:  # each has its own origin: they are set far apart
+        number = np.unique(values["array"].values.astype(str), return_inverse=True)[1]
+        places = np.column_stack([places, _FAR * number])
     return places if np.isfinite(places).all() else None
 
 
@@ -180,7 +184,9 @@ class _Sums:
         finite = np.isfinite(stretch)
         whole = finite.all(axis=0)
         known = finite.sum(axis=0)
-        self.frames += len(stretch)
+        # a gap, in which no channel is known, is none of the channels' faults
+        gap = ~finite.any(axis=1) if self.channels > 1 else np.zeros(len(stretch), bool)
+        self.frames += int(np.sum(~gap))
         self.known += known
         self.top = self.top.with_values(np.where(finite, stretch, -np.inf))
         self.bottom = self.bottom.with_values(np.where(finite, -stretch, -np.inf))

@@ -165,8 +165,10 @@ def test_words_are_taken_from_the_events_of_a_file():
 
 
 def test_text_of_a_file_is_a_word_where_labels_say_which():
-    table = events_table([{"onset": 1.0, "kind": "XD0", "item": "XD0 ON"},
-                          {"onset": 1.2, "kind": "XD0", "item": "XD0 OFF"}])  # fmt: skip
+    lines = [(1.0, "XD0 ON"), (1.2, "XD0 OFF")]
+    table = events_table(
+        [{"onset": onset, "kind": "XD0", "item": item} for onset, item in lines]
+    )
     _, words = words_of(table, kind="XD0", labels={"XD0 ON": 1, "XD0 OFF": 0})
     assert words.tolist() == [1, 0]
     with pytest.raises(InputError, match="no word for the items XD0 OFF"):
