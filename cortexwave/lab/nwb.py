@@ -18,7 +18,13 @@ from cortexwave.lab.nwb_electrodes import PositionUnit, contacts_of
 from cortexwave.lab.nwb_file import check_file, pynwb_for, session_of, text_of
 from cortexwave.lab.nwb_intervals import events_of
 from cortexwave.lab.nwb_times import Stretch, stretches
-from cortexwave.lab.nwb_values import Opened, Values, check_array, dtype_of
+from cortexwave.lab.nwb_values import (
+    Opened,
+    Values,
+    check_array,
+    column_of,
+    dtype_of,
+)
 from cortexwave.lab.signals import Contacts, Signal
 from cortexwave.schema import DRIVE_PREFIX, EVENT_PREFIX
 
@@ -65,29 +71,25 @@ def signals(
     path = Path(path)
     pynwb = pynwb_for(path)
     check_file(path)
-    found: list[Signal] = []
-    passed: list[str] = []
+    if position_unit not in (None, "um", "mm", "m"):
+        raise InputError(f"position_unit is {position_unit!r}; um, mm, m are allowed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a file's style; faults are found below
         try:
-            file = pynwb.NWBHDF5IO(str(path), "r")
-        except Exception as error:  # pynwb raises many unrelated types
-            raise RecordingError(f"{path}: pynwb cannot open it ({error})") from error
-        with file:
-            try:
-                content = file.read()
-            except Exception as error:
-                raise RecordingError(
-                    f"{path}: pynwb cannot read it ({type(error).__name__}: {error})"
-                ) from error
-            place = _Place(path, events_of(content), session_of(content), gap_tolerance,
-                           position_unit, pixel_size)  # fmt: skip
-            for name, where, series in _named(content):
-                try:
-                    read = _image if _kind(series) in _IMAGES else _electrical
-                    found += read(series, name, where, place)
-                except InputError as fault:
-                    passed.append(f"{where}: {fault}")
+            # opened here: pynwb leaves a file open that it fails to understand
+            with h5py.File(path, "r") as held:
+                content = pynwb.NWBHDF5IO(file=held, mode="r").read()
+                place = _Place(
+                    path, events_of(content), session_of(content), gap_tolerance,
+                    position_unit, pixel_size,
+                )  # fmt: skip
+                found, passed = _read(content, place)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        except Exception as error:  # pynwb and HDF5 raise many unrelated types
+            raise RecordingError(
+                f"{path}: pynwb cannot read it ({type(error).__name__}: {error})"
+            ) from error
     if not found:
         why = "; ".join(passed) or "it has no ElectricalSeries and no ImageSeries"
         raise InputError(f"{path}: nothing in it can be read: {why}")
@@ -96,6 +98,19 @@ def signals(
     said = {"passed_over": "; ".join(passed)}
     return [replace(signal, attributes={**signal.attributes, **said})
             for signal in found]  # fmt: skip
+
+
+def _read(content: Any, place: _Place) -> tuple[list[Signal], list[str]]:
+    """Signals of a file, and what was passed over, with the reason."""
+    found: list[Signal] = []
+    passed: list[str] = []
+    for name, where, series in _named(content):
+        try:
+            read = _image if _kind(series) in _IMAGES else _electrical
+            found += read(series, name, where, place)
+        except InputError as fault:
+            passed.append(f"{where}: {fault}")
+    return found, passed
 
 
 @dataclass(frozen=True)
@@ -153,7 +168,7 @@ def _safe(name: str) -> str:
 def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
     data = series.data
     check_array(data)
-    rows = np.asarray(series.electrodes.data[:], dtype=np.int64)
+    rows = column_of(series.electrodes.data).astype(np.int64)
     contacts, said = contacts_of(
         series.electrodes.table, rows, unit=place.position_unit
     )
@@ -166,7 +181,7 @@ def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signa
         raise InputError(f"its unit is {unit!r}; volts, mV or uV are allowed")
     conversion, offset = float(series.conversion), float(series.offset)
     channel = series.channel_conversion
-    gains = np.asarray(1.0 if channel is None else channel[:], dtype=float)
+    gains = np.asarray(1.0 if channel is None else column_of(channel), dtype=float)
     if gains.ndim and gains.size != rows.size:
         raise InputError(
             f"it has {gains.size} channel conversions for {rows.size} channels"

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cortexwave.errors import InputError
+from cortexwave.lab.nwb_values import column_of
 from cortexwave.lab.signals import Contacts
 
 PositionUnit = Literal["um", "mm", "m"]
@@ -74,7 +75,7 @@ def _column(table: Any, name: str, rows: np.ndarray) -> np.ndarray | None:
     column = table[name]
     if hasattr(column, "target"):  # ragged
         return None
-    values = np.asarray(column.data[:])
+    values = column_of(column.data)
     return values[rows] if values.ndim == 1 else None
 
 
@@ -104,7 +105,7 @@ def _labels(table: Any, rows: np.ndarray, arrays: list[str]) -> list[str]:
         if own is not None and all(own):
             tried += [own, [f"{array}:{label}" for array, label
                             in zip(arrays, own, strict=True)]]  # fmt: skip
-    tried.append([str(value) for value in np.asarray(table.id.data[:])[rows].tolist()])
+    tried.append([str(value) for value in column_of(table.id.data)[rows].tolist()])
     tried.append([str(row) for row in rows.tolist()])
     for labels in tried:
         if len(set(labels)) == len(labels):

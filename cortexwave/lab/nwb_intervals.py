@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from cortexwave.lab.nwb_values import column_of
 from cortexwave.schema import EVENT_COLUMNS, events_table
 
 _OURS = ("start_time", "stop_time", "is_instant", "has_duration", "x_um", "y_um",
@@ -61,7 +62,7 @@ def _plain_columns(table: Any) -> dict[str, list[Any]]:
         column = table[name]
         if hasattr(column, "target"):
             continue
-        values = np.asarray(column.data[:])
+        values = column_of(column.data)
         if values.ndim != 1 or values.dtype.kind not in "biufOSU":
             continue
         plain = [value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -81,8 +81,20 @@ def check_array(data: Any) -> None:
         raise InputError(f"its data are {data.dtype}, not numbers")
     if data.external:
         raise InputError("its data lie in another, raw file, which is not opened")
+    _check_size(data)
+
+
+def column_of(data: Any) -> np.ndarray:
+    """A column of a table, read whole once its header is believed."""
+    if isinstance(data, h5py.Dataset):
+        _check_size(data)
+    return np.asarray(data[:])
+
+
+def _check_size(data: h5py.Dataset) -> None:
     stored = data.id.get_storage_size()
     if data.nbytes > max(_SMALL, _MOST_SHRUNK * stored) and not data.is_virtual:
         raise InputError(
-            f"its header promises {data.nbytes} bytes, of which the file holds {stored}"
+            f"the header of {data.name} promises {data.nbytes} bytes, of which the "
+            f"file holds {stored}"
         )

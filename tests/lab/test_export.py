@@ -213,6 +213,18 @@ def test_a_whole_field_is_stored_x_before_y_and_comes_back_in_place(tmp_path):
     np.testing.assert_allclose(back.x, sheet.x, rtol=1e-11, atol=1e-12)
 
 
+def test_a_recording_that_knows_nothing_of_itself_is_written_and_read(tmp_path):
+    pytest.importorskip("pynwb")
+    values = np.ones((30, 2), "float32")
+    time = ("time", np.arange(30) / 100.0, {"units": "s"})
+    bare = xr.Dataset({"v": (("time", "channel"), values, {"units": "uV"})},
+                      {"time": time})  # fmt: skip
+    (back,) = _back(export_nwb(bare, tmp_path / "a.nwb"))
+    np.testing.assert_array_equal(back.v.values, values)
+    assert back.channel.values.tolist() == ["0", "1"]
+    assert np.isnan(back.x).all() and "event_onset" not in back
+
+
 def test_a_recording_is_streamed_block_by_block(tmp_path, monkeypatch):
     pytest.importorskip("pynwb")
     from cortexwave.recording import nwb_frames

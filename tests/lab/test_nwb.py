@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -522,6 +523,34 @@ def test_files_that_are_no_nwb_are_refused_by_name(tmp_path, harm, says):
     harm(path)
     with pytest.raises(RecordingError, match=f"a.nwb.*{says}"):
         nwb.signals(path)
+
+
+def test_a_file_that_pynwb_does_not_understand_is_left_closed(tmp_path):
+    path = _one(tmp_path, COUNTS)
+    _hollow(path)
+    with pytest.raises(RecordingError):
+        nwb.signals(path)
+    h5py.File(path, "a").close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_damage_gives_values_or_one_clear_error(tmp_path, seed):
+    random = np.random.default_rng(seed)
+    whole = np.frombuffer(_one(tmp_path, COUNTS).read_bytes(), dtype=np.uint8)
+    for number in range(40):
+        harmed = whole.copy()
+        places = random.integers(0, harmed.size, random.choice([1, 4, 30]))
+        harmed[places] = random.integers(0, 256, places.size)
+        path = tmp_path / f"{number}.nwb"
+        path.write_bytes(harmed.tobytes())
+        with contextlib.suppress(InputError):
+            [as_recording(signal).load() for signal in nwb.signals(path)]
+
+
+def test_a_unit_of_positions_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match="position_unit is 'cm'"):
+        nwb.signals(_one(tmp_path, COUNTS), position_unit="cm")  # type: ignore[arg-type]
 
 
 def test_a_zarr_folder_is_refused(tmp_path):
