@@ -56,7 +56,7 @@ _COMMENT = 0xFFFF
 
 def recognises(path: Path) -> bool:
     """Whether this is a maker's file, or a folder of them, that can be read here."""
-    if path.is_file() and _blackrock_id(path):
+    if path.is_file() and (_blackrock_id(path) or path.suffix.lower() == ".pl2"):
         return True
     return _kind_of(path) is not None
 
@@ -86,6 +86,9 @@ def signals(
         raise InputError(f"gap_tolerance is {gap_tolerance!r} s; it is 0 or more")
     if path.is_file() and _blackrock_id(path):
         return _blackrock(path, stream, gap_tolerance, keep=truncated == "keep")
+    if path.suffix.lower() == ".pl2":  # neo would fetch a library and run it
+        raise RecordingError(f"{path}: only Plexon's own library reads .pl2; let it "
+                             "write .plx, which is read here")  # fmt: skip
     kind = _kind_of(path)
     if kind is None:
         known = ", ".join(sorted({one.maker for one in _KINDS} | {"Blackrock"}))

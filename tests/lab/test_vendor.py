@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -361,6 +362,28 @@ def test_a_long_file_is_read_in_little_memory(tmp_path, allocated):
     last = signal.read(frames - 1000, frames)
     assert allocated() < MEGABYTES
     assert (last == 0).all()
+
+
+def test_96_channels_are_read_at_least_20_times_as_fast_as_they_were_recorded(tmp_path):
+    """Processor time, and some hundred times here: a wide margin on a busy machine."""
+    path, seconds = tmp_path / "a.ns5", 5
+    head = headers((2, 3), 96) + struct.pack("<BII", 1, 0, 30000 * seconds)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(len(head) + 192 * 30000 * seconds)
+    (signal,) = signals(path)
+    begun = time.process_time()
+    for at in range(seconds):
+        signal.read(30000 * at, 30000 * (at + 1))
+    assert time.process_time() - begun < seconds / 20
+
+
+def test_a_pl2_file_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "a.pl2"
+    path.write_bytes(bytes(100))
+    assert recognises(path)
+    with pytest.raises(RecordingError, match=r"a\.pl2: only Plexon's own.*\.plx"):
+        signals(path)
 
 
 def open_ephys(folder: Path, counts) -> Path:
