@@ -54,7 +54,7 @@ def recognises(path: Path) -> bool:
     """Whether a file is .npy, .npz, .csv or .tsv, by its name or first bytes."""
     if not path.is_file():
         return False
-    if path.suffix in (".npy", ".npz", ".csv", ".tsv"):
+    if path.suffix.lower() in (".npy", ".npz", ".csv", ".tsv"):
         return True
     with path.open("rb") as stream:
         return stream.read(6) == b"\x93NUMPY"
@@ -63,12 +63,12 @@ def recognises(path: Path) -> bool:
 def signals(path: Path, *, sidecar: str | Path | None = None) -> list[Signal]:
     """The signal of a .npy or .csv file, as its sidecar describes it."""
     path = Path(path)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         raise InputError(
             f"{path} packs several arrays, whose sizes are known only when they are "
             "unpacked; write the signal alone with numpy.save"
         )
-    text = path.suffix in (".csv", ".tsv")
+    text = path.suffix.lower() in (".csv", ".tsv")
     bare = _text_array(path) if text else _mapped_array(path)
     said = sidecar_of(path, [bare.shown], sidecar)
     if said.variable is not None:

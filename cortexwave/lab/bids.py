@@ -55,9 +55,9 @@ def recognises(path: Path) -> bool:
     """Whether a path is a BIDS folder with iEEG, or a BrainVision or EDF file."""
     if path.is_dir():
         return bool(_runs(path)) or (path / "dataset_description.json").is_file()
-    if path.suffix == ".eeg":
+    if path.suffix.lower() == ".eeg":
         return path.with_suffix(".vhdr").is_file()
-    return path.is_file() and path.suffix in _SUFFIXES
+    return path.is_file() and path.suffix.lower() in _SUFFIXES
 
 
 def signals(path: Path) -> list[Signal]:
@@ -78,7 +78,9 @@ def signals(path: Path) -> list[Signal]:
             name = run.stem.removesuffix("_ieeg") + "_"
             found += _run_signals(run, name if len(runs) > 1 else "")
         return found
-    return _run_signals(path.with_suffix(".vhdr") if path.suffix == ".eeg" else path)
+    return _run_signals(
+        path.with_suffix(".vhdr") if path.suffix.lower() == ".eeg" else path
+    )
 
 
 def _runs(folder: Path) -> list[Path]:
@@ -90,7 +92,7 @@ def _runs(folder: Path) -> list[Path]:
 
 def _run_signals(path: Path, prefix: str = "") -> list[Signal]:
     known: dict[str, str] = {}
-    if path.suffix == ".edf":
+    if path.suffix.lower() == ".edf":
         known, slower = _edf_units(path)
         raw = opened(path, "read_raw_edf", exclude=slower, stim_channel=False)
     else:
@@ -123,7 +125,8 @@ def _run_signals(path: Path, prefix: str = "") -> list[Signal]:
             rate=float(raw.info["sfreq"]), start=0.0, frames=int(raw.n_times),
             units=units, read=frames_of(path, raw, picks, factor),
             contacts=_contacts(beside, labels), events=beside.events,
-            dtype=dtype_of(raw), attributes=attributes,
+            dtype="float32" if path.suffix.lower() == ".edf" else dtype_of(raw),
+            attributes=attributes,
         ))  # fmt: skip
     return found
 

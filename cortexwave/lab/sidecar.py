@@ -182,7 +182,8 @@ def sidecar_of(
     if given is None and not file.exists():
         raise InputError(
             f"{path} does not say its rate, axes or units, and {file.name} does not "
-            f"stand beside it; write {file} and replace every ___ in it:\n\n"
+            f"stand beside it; write {file} (or another file, and give it as sidecar) "
+            "and replace every ___ in it:\n\n"
             f"{template(path, arrays)}"
         )
     source = read_document(file)

@@ -227,6 +227,17 @@ def test_data_in_other_files_are_never_opened(tmp_path):
         matlab.signals(path)
 
 
+def test_a_file_is_free_again_when_its_signal_is_gone(tmp_path):
+    path = _v73(tmp_path, lfp=VALUES)
+    signal = _only(path)
+    signal.read(0, 2)
+    with pytest.raises(OSError, match="already open"), h5py.File(path, "r+"):
+        pass
+    del signal
+    with h5py.File(path, "r+") as file:
+        assert "lfp" in file
+
+
 def test_hdf5_of_other_readers_is_left_to_them(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["nwb_version"] = "2.8.0"
