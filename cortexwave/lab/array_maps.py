@@ -8,6 +8,7 @@ columns, pitch), or a file (.cmp, .tsv, .csv, probeinterface's .json). Lab files
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from cortexwave.units import quantity
 
 UNITS = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3}  # mm in one of each
 SANE_PITCH = (0.01, 100.0)  # mm; contacts closer or farther are a wrong unit
+_LIKELY_PITCH = (0.02, 30.0)  # mm; where nobody named the unit
 _LARGEST_FILE = 16 << 20  # bytes; maps of thousands of contacts take a few hundred kB
 _MISSING = ("", "n/a", "nan", "na")
 _PLAIN = re.compile(r"\s*(\d{1,4})\s*x\s*(\d{1,4})\s+(.+)")
@@ -152,9 +154,10 @@ def read_table(path: str | Path, *, unit: str | None = None) -> Electrodes:
     """Electrodes of a table with a header: tabs in .tsv (as BIDS has it), else commas.
 
     Columns: `label` or `name`, `x`, `y`, and if there are any `z`, `size` (of the
-    contact; a diameter), `array`. A column names its unit as in x_mm, "x (um)"; else it
-    is `unit`; without either mm is taken, and refused where the pitch is then below
-    0.01 or above 100 mm. "n/a" is a place that is not known.
+    contact; a diameter, or without a unit an area in mm^2 as in BIDS), `array`. A
+    column names its unit as in x_mm, "x (um)"; else it is `unit`, or that of the
+    coordsystem.json beside electrodes.tsv. Without any it is mm, and refused where
+    the pitch is then below 0.02 or above 30 mm. "n/a" is a place that is not known.
     """
     path = Path(path)
     if unit is not None and unit not in UNITS:
@@ -164,7 +167,8 @@ def read_table(path: str | Path, *, unit: str | None = None) -> Electrodes:
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if not rows:
         raise InputError(f"{path}: it is empty; a header and electrodes are due")
-    columns, scales = _header(path, rows[0], unit)
+    unit = unit or _unit_beside(path)
+    columns, scales, named = _header(path, rows[0], unit)
     labels, arrays, sizes = [], [], []
     at = np.full((len(rows) - 1, 3), np.nan)
     for k, row in enumerate(rows[1:]):
@@ -179,25 +183,30 @@ def read_table(path: str | Path, *, unit: str | None = None) -> Electrodes:
                     path, k + 2, name, row[columns[name]]
                 )
         if "size" in columns:
+            size = _number(path, k + 2, "size", row[columns["size"]])
+            is_area = np.isnan(scales["size"])
             sizes.append(
-                scales["size"] * _number(path, k + 2, "size", row[columns["size"]])
+                2 * np.sqrt(size / np.pi) if is_area else scales["size"] * size
             )
         arrays.append(row[columns["array"]].strip() if "array" in columns else "")
     if not labels:
         raise InputError(f"{path}: a header, but no electrode below it")
     at[~np.isfinite(at[:, :2]).all(axis=1)] = np.nan
-    check_pitch(pitch_of(at, arrays), at, str(path))
+    _check_pitch(pitch_of(at, arrays), at, str(path), named=named)
     known = [size for size in sizes if np.isfinite(size)]
-    size = float(np.median(known)) if known else 0.0
-    return _from_file(path, lambda: electrodes_at(labels, at, size=size, arrays=arrays))
+    usual = float(np.median(known)) if known else 0.0
+    return _from_file(
+        path, lambda: electrodes_at(labels, at, size=usual, arrays=arrays)
+    )
 
 
 def _header(
     path: Path, row: list[str], unit: str | None
-) -> tuple[dict[str, int], dict[str, float]]:
-    """Where each column stands, and mm in one of its unit."""
+) -> tuple[dict[str, int], dict[str, float], bool]:
+    """Where each column stands, mm in one of its unit, whether that of x was named."""
     columns: dict[str, int] = {}
     scales: dict[str, float] = {}
+    named = unit is not None
     for k, text in enumerate(row):
         match = _WITH_UNIT.fullmatch(text.lstrip("\ufeff"))
         if match is None:
@@ -214,6 +223,9 @@ def _header(
                 f"{path}: '{text}' is in {found}, but unit '{unit}' was given"
             )
         scales[name] = UNITS[found]
+        named |= name == "x" and match[2] is not None
+        if name == "size" and match[2] is None:
+            scales[name] = np.nan  # an area in mm^2, as in BIDS
     missing = [name for name in ("label", "x", "y") if name not in columns]
     if missing:
         raise InputError(
@@ -221,7 +233,7 @@ def _header(
             f"{', '.join(row)[:120]}; due are label (or name), x and y, with their "
             "unit as in x_mm"
         )
-    return columns, scales
+    return columns, scales, named
 
 
 def _number(path: Path, row: int, name: str, text: str) -> float:
@@ -238,26 +250,42 @@ def _number(path: Path, row: int, name: str, text: str) -> float:
     return value
 
 
-def check_pitch(pitch: float, positions: np.ndarray, place: str) -> None:
-    """`InputError` where contacts are too close or too far for positions in mm.
+def _check_pitch(
+    pitch: float, positions: np.ndarray, place: str, *, named: bool
+) -> None:
+    """`InputError` where contacts are too close or too far for positions (n, 3) in mm.
 
-    It names the unit that would fit. `positions` (n, 3), mm as they were read.
+    Where no unit was `named`, less is believed, and the units that would fit are said.
     """
-    low, high = SANE_PITCH
+    low, high = SANE_PITCH if named else _LIKELY_PITCH
     if np.isnan(pitch) or low <= pitch <= high:
         return
     if pitch == 0:
         raise InputError(f"{place}: contacts stand on one another, 0 mm apart")
     fits = [name for name, scale in UNITS.items() if low <= pitch * scale <= high]
-    hint = (f"in {' or '.join(fits)} they would be "
-            f"{', '.join(f'{pitch * UNITS[name]:g}' for name in fits)} mm apart: give "
-            "the unit") if fits else "no unit of length fits"  # fmt: skip
+    would = " or ".join(f"{pitch * UNITS[name]:g} mm in {name}" for name in fits)
+    hint = "the unit that is named cannot be meant" if named else f"{would}: name it"
     flat = positions[:, :2]
     across = float(np.max(np.nanmax(flat, axis=0) - np.nanmin(flat, axis=0)))
     raise InputError(
-        f"{place}: as they stand, contacts are {pitch:g} mm apart, over {across:g} mm, "
-        f"which no array is ({low:g} to {high:g} mm); {hint}"
+        f"{place}: as mm, contacts are {pitch:g} mm apart, over {across:g} mm, which "
+        f"is not {low:g} to {high:g} mm, as of an array; {hint}"
     )
+
+
+def _unit_beside(path: Path) -> str | None:
+    """The unit in the coordsystem.json that BIDS puts beside electrodes.tsv."""
+    beside = path.with_name(path.name.replace("electrodes.tsv", "coordsystem.json"))
+    if beside == path or not beside.is_file():
+        return None
+    try:
+        said = json.loads(_text(beside))
+    except ValueError as error:
+        raise InputError(f"{beside}: it is no JSON ({error})") from error
+    unit = said.get("iEEGCoordinateUnits") if isinstance(said, dict) else None
+    if unit == "pixels":
+        raise InputError(f"{path}: its places are pixels ({beside.name}), no lengths")
+    return unit if unit in UNITS else None
 
 
 def read_probe(path: str | Path) -> Electrodes:
@@ -320,7 +348,7 @@ def read_probe(path: str | Path) -> Electrodes:
     shape: Shape = "square" if shapes == {"square"} else "disc"
     size = float(np.median(sizes)) if sizes else 0.0
     at = np.concatenate(places)
-    check_pitch(pitch_of(at, arrays), at, str(path))
+    _check_pitch(pitch_of(at, arrays), at, str(path), named=True)
     return _from_file(
         path, lambda: electrodes_at(labels, at, size=size, shape=shape, arrays=arrays)
     )

@@ -45,7 +45,7 @@ Reference = Literal["none", "common_average"]
 Frame = Literal["sheet", "array"]
 
 VARIABLE = "lfp"
-_BLOCK_VALUES = 1 << 22  # of the sheet at once
+_BLOCK_VALUES = 1 << 21  # of the sheet at once
 _SPECTRA = 32  # frames whose spatial spectrum is looked at
 _EXCITATION, _INHIBITION = "excitation", "inhibition"
 _SYNAPTIC = re.compile(
@@ -109,6 +109,8 @@ def observe(
     sheet = Sheet.of(recording[terms[0].field], spacing, interval)
     mapped = electrode_map(electrodes)
     middle = sheet.centre if position == "centre" else position
+    if isinstance(middle, str):
+        raise InputError(f"position is {middle!r}; it is (x, y) in mm, or 'centre'")
     placed = turned(mapped, position=middle, rotation=rotation)
     lost = [placed.labels[k] for k in np.flatnonzero(~placed.placed)]
     if lost:

@@ -156,7 +156,8 @@ def _listed(found: list[Signal]) -> str:
 
 def _sites(signal: Signal) -> str:
     if signal.contacts is not None:
-        return f"{len(signal.contacts.names)} channels"
+        count = len(signal.contacts.names)
+        return f"{count} channel{'s' if count != 1 else ''}"
     return " x ".join(str(n) for n in signal.shape[1:]) + " pixels"
 
 

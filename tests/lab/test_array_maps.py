@@ -126,9 +126,33 @@ def test_the_pitch_is_within_arrays(tmp_path):
 def test_metres_taken_for_mm_are_caught_and_the_unit_named(tmp_path):
     text = "name\tx\ty\na\t0.04\t0\nb\t0.0404\t0\nc\t0.0408\t0\n"
     path = written(tmp_path, "electrodes.tsv", text)
-    with pytest.raises(InputError, match=r"0\.0004 mm apart.*in m they would be 0.4"):
+    with pytest.raises(InputError, match=r"0\.0004 mm apart.*; 0\.4 mm in m: name it"):
         electrode_map(path)
     assert electrode_map(path, unit="m").pitch == pytest.approx(0.4)
+    with pytest.raises(InputError, match="unit that is named cannot be meant"):
+        electrode_map(path, unit="um")
+
+
+def test_the_unit_of_bids_stands_beside_and_its_sizes_are_areas(tmp_path):
+    text = "name\tx\ty\tsize\na\t0.04\t0\t3.14159265\nb\t0.05\t0\tn/a\n"
+    path = written(tmp_path, "sub-1_space-mni_electrodes.tsv", text)
+    beside = "sub-1_space-mni_coordsystem.json"
+    written(tmp_path, beside, '{"iEEGCoordinateUnits": "m"}')
+    found = electrode_map(path)
+    assert found.pitch == pytest.approx(10.0)
+    assert found.size == pytest.approx(2.0)  # pi mm^2
+    written(tmp_path, beside, '{"iEEGCoordinateUnits": "pixels"}')
+    with pytest.raises(InputError, match="pixels"):
+        electrode_map(path)
+
+
+def test_a_real_bids_table_in_metres_is_read_in_mm(tmp_path):
+    ieeg = "py_neuromodulation_bids_ecog/sub-testsub/ses-EphysMedOff/ieeg"
+    path = lab(f"{ieeg}/sub-testsub_ses-EphysMedOff_space-mni_electrodes.tsv")
+    assert electrode_map(path).pitch == pytest.approx(10.13, abs=0.01)
+    alone = written(tmp_path, "electrodes.tsv", path.read_text())
+    with pytest.raises(InputError, match=r"0\.0101308 mm apart.*10\.1308 mm in m"):
+        electrode_map(alone)
 
 
 @pytest.mark.parametrize(

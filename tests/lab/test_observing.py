@@ -284,6 +284,19 @@ def test_a_lazily_read_sheet_is_the_same_in_blocks(monkeypatch):
     assert np.allclose(parts["lfp"].values, whole["lfp"].values, atol=1e-12, rtol=0)
 
 
+def test_a_run_is_observed_from_its_file_as_from_memory(tmp_path):
+    from cortexwave.recording.reader import open_recording
+    from cortexwave.recording.saving import save_recording
+
+    recording = wave((20, 20))
+    path = save_recording(recording, tmp_path / "run.h5")
+    with open_recording(path) as opened:
+        seen = observe(opened, (4, 4, 0.4), seed=0)
+    whole = observe(recording, (4, 4, 0.4), seed=0)
+    assert np.array_equal(seen["lfp"].values, whole["lfp"].values)
+    assert seen.attrs["run_id"]
+
+
 @pytest.mark.parametrize("phase", ["causal", "zero_phase"])
 def test_the_amplifier_has_the_response_of_its_filter(phase):
     recording = wave((20, 20), wavelength=1.6, duration=2.0)
@@ -395,6 +408,7 @@ def test_waves_shorter_than_two_pitches_are_refused_or_smoothed_away():
         ({"spacing": 0.0}, "spacing is 0"),
         ({"interval": np.nan}, "interval is nan"),
         ({"position": (np.nan, 0.0)}, "position"),
+        ({"position": "corner"}, "position is 'corner'"),
         ({"wrap": "yes"}, "wrap is 'yes'"),
         ({"reference": "ear"}, "reference is 'ear'"),
         ({"dead": ["x9"]}, "dead site 'x9'"),
