@@ -82,8 +82,8 @@ def add_series(pynwb: Any, file: Any, field: Field, electrodes: Any) -> None:
     kind = f"in uV by {field.microvolts:g}, " if field.microvolts != 1 else ""
     file.processing["ecephys"]["LFP"].add_electrical_series(
         pynwb.ecephys.ElectricalSeries(
-            name=field.name, data=streamed(field), electrodes=electrodes,
-            conversion=1e-6 * field.microvolts, **timing(field.clock),
+            name=field.name, data=streamed(pynwb, field), electrodes=electrodes,
+            conversion=1e-6 * field.microvolts, **timing(pynwb, field.clock),
             description=f"field {field.name} of a cortexwave recording, {kind}"
             + ("trials one after another" if field.clock.trials > 1 else "one trial"),
         )
@@ -110,9 +110,9 @@ def add_images(pynwb: Any, file: Any, device: Any, field: Field, about: About) -
         file.create_processing_module("ophys", "whole fields of a sheet")
     file.processing["ophys"].add(
         pynwb.ophys.OnePhotonSeries(
-            name=field.name, data=streamed(field), unit=field.units,
+            name=field.name, data=streamed(pynwb, field), unit=field.units,
             imaging_plane=file.imaging_planes["sheet"],
-            dimension=[x.size, y.size], **timing(field.clock),
+            dimension=[x.size, y.size], **timing(pynwb, field.clock),
             description=f"field {field.name} of a cortexwave recording, (time, x, y)",
         )
     )  # fmt: skip

@@ -97,10 +97,9 @@ def _clock(values: xr.DataArray) -> Clock:
                  float(stride))  # fmt: skip
 
 
-def streamed(field: Field) -> Any:
+def streamed(pynwb: Any, field: Field) -> Any:
     """The frames as pynwb takes them: read in blocks, compressed in chunks."""
     from hdmf.data_utils import GenericDataChunkIterator
-    from pynwb import H5DataIO
 
     total = field.clock.frames * field.clock.trials
     sites = tuple(field.values.sizes[dim] for dim in field.sites)
@@ -124,13 +123,11 @@ def streamed(field: Field) -> Any:
     frames = Frames(
         buffer_shape=(min(total, whole), *sites), chunk_shape=(deep, *chunk_sites)
     )
-    return H5DataIO(frames, compression="gzip", compression_opts=4, shuffle=True)
+    return pynwb.H5DataIO(frames, compression="gzip", compression_opts=4, shuffle=True)
 
 
-def timing(clock: Clock) -> dict[str, Any]:
+def timing(pynwb: Any, clock: Clock) -> dict[str, Any]:
     """Rate and start of one trial; the time of each frame where there are several."""
-    from pynwb import H5DataIO
-
     if clock.trials > 1:
-        return {"timestamps": H5DataIO(clock.stamps(), compression="gzip")}
+        return {"timestamps": pynwb.H5DataIO(clock.stamps(), compression="gzip")}
     return {"rate": clock.rate, "starting_time": clock.start}
