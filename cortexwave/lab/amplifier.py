@@ -10,7 +10,9 @@ from typing import Literal, get_args
 import numpy as np
 import scipy.fft
 import scipy.signal
+import xarray as xr
 
+from cortexwave import schema
 from cortexwave.errors import InputError
 
 Phase = Literal["causal", "zero_phase"]
@@ -21,16 +23,38 @@ _LARGEST_RATIO = 10_000
 
 
 @dataclass(frozen=True)
+class Spectrum:
+    """Power (in any unit per Hz) at some rising frequencies above 0 (Hz)."""
+
+    frequency: tuple[float, ...]
+    power: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        at, power = np.array(self.frequency), np.array(self.power)
+        if at.shape != power.shape or at.ndim != 1 or at.size < 2 or not (
+            at[0] > 0 and np.all(np.diff(at) > 0) and np.all(power > 0)
+            and np.isfinite(power).all()
+        ):  # fmt: skip
+            raise InputError(
+                f"a spectrum has two or more rising frequencies above 0 and as many "
+                f"powers above 0; not {at.size} and {power.size} such"
+            )
+
+
+@dataclass(frozen=True)
 class Noise:
     """Gaussian noise of power 1/f^exponent, independent between channels.
 
     `snr_db` is 10 log10 of the mean power of the live channels to that of the noise,
-    both within `band` (Hz). 0 is white noise, 1 is 1/f.
+    both within `band` (Hz). 0 is white noise, 1 is 1/f. With a `spectrum`, as
+    `spectrum_of` takes it from a recording, that is its shape; beyond its ends power
+    stays as it is there.
     """
 
     snr_db: float
     band: tuple[float, float]
     exponent: float = 0.0
+    spectrum: Spectrum | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,41 @@ class Amplifier:
     resolution: float | None = None
 
 
+def spectrum_of(
+    recording: xr.Dataset, *, variable: str, segment: float = 1.0
+) -> Spectrum:
+    """The median over channels of the power spectrum of a recording of channels.
+
+    Welch's method in segments of `segment` s, which is also how fine it is: 1 Hz. All
+    of the recording is read: of a long one give a part. Channels that are not good,
+    miss values or never change do not count.
+    """
+    names = schema.field_names(recording)
+    if variable not in names or "channel" not in recording[variable].dims:
+        raise InputError(f"no field '{variable}' of channels; there is {names}")
+    values = recording[variable].transpose(..., "channel", "time")
+    time = np.asarray(values["time"].values, dtype=float)
+    rate = (time.size - 1) / (time[-1] - time[0]) if time.size > 1 else np.nan
+    frames = round(segment * rate) if np.isfinite(rate) else 0
+    if not 4 <= frames <= time.size:
+        raise InputError(
+            f"segments of {segment:g} s do not fit in the {time.size} frames of "
+            f"'{variable}'"
+        )
+    courses = np.asarray(values.values, dtype=float)
+    good = np.broadcast_to(
+        recording["good"].values if "good" in recording.coords else True,
+        courses.shape[:-1],
+    )
+    kept = courses[good & np.isfinite(courses).all(axis=-1) & (np.ptp(courses, -1) > 0)]
+    if not len(kept):
+        raise InputError(f"'{variable}' has no good channel without missing values")
+    frequency, power = scipy.signal.welch(kept, rate, nperseg=frames, axis=-1)
+    usual = np.median(power, axis=0)
+    inside = (frequency > 0) & (usual > 0)
+    return Spectrum(tuple(frequency[inside].tolist()), tuple(usual[inside].tolist()))
+
+
 def scaled_noise(
     values: np.ndarray, noise: Noise, rate: float, live: np.ndarray, *,
     seed: tuple[int, int],
@@ -59,6 +118,8 @@ def scaled_noise(
             f"band of the noise is {low:g} to {high:g} Hz; at {rate:g} frames per s it "
             f"lies within 0 to {rate / 2:g} Hz, the lower first"
         )
+    if noise.spectrum is not None and noise.exponent:
+        raise InputError("noise has an exponent or a spectrum, not both")
     if not (np.isfinite(noise.snr_db) and np.isfinite(noise.exponent)):
         raise InputError(f"noise of {noise.snr_db} dB and exponent {noise.exponent}")
     generator = np.random.default_rng(list(seed))
@@ -67,7 +128,11 @@ def scaled_noise(
     length = scipy.fft.next_fast_len(2 * frames, real=True)
     frequency = scipy.fft.rfftfreq(length, 1 / rate)
     gain = np.zeros(frequency.size)
-    gain[1:] = frequency[1:] ** (-noise.exponent / 2)
+    if noise.spectrum is None:
+        gain[1:] = frequency[1:] ** (-noise.exponent / 2)
+    else:
+        known = np.log(noise.spectrum.frequency), np.log(noise.spectrum.power)
+        gain[1:] = np.exp(np.interp(np.log(frequency[1:]), *known) / 2)
     made = np.empty_like(values)
     for trial in range(trials):
         for channel in range(channels):

@@ -170,6 +170,8 @@ def sources_of(recording: xr.Dataset) -> tuple[Term, ...]:
     positive (Mazzoni et al. 2015, PLoS Comput Biol 11:e1004584, reference weighted sum
     of magnitudes); else each with weight 1 and no delay. Of several populations the one
     whose name says excitation (E), else the first. Empty where there are none.
+    Strengths that a model multiplies its inputs by (w_ee, w_ei) are not in the fields:
+    give `Term`s where they differ.
     """
     kinds: dict[str, tuple[str, str]] = {}
     for name in schema.field_names(recording):

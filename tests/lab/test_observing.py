@@ -12,7 +12,7 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError
-from cortexwave.lab.amplifier import Amplifier, Noise
+from cortexwave.lab.amplifier import Amplifier, Noise, Spectrum, spectrum_of
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import electrodes_at
 from cortexwave.lab.observing import Term, observe, sources_of
@@ -197,6 +197,32 @@ def test_the_noise_has_the_stated_ratio_and_slope(exponent, snr_db):
     assert slope == pytest.approx(-exponent, abs=0.06)
     other = np.corrcoef(added.T)[~np.eye(16, dtype=bool)]
     assert np.abs(other).mean() < (0.1 if exponent < 2 else 0.5)
+
+
+def test_noise_takes_the_spectrum_of_a_recording():
+    # AR(1) noise of coefficient a has power 1 / |1 - a exp(-i w)|^2
+    draw = np.random.default_rng(0).standard_normal((20_000, 8))
+    lab = scipy.signal.lfilter([1.0], [1.0, -0.9], draw, axis=0)
+    recording = wave((20, 20), duration=8.0)
+    array = electrode_map((4, 4, 0.4))
+    model = observe(recording, array, seed=0)
+    like = model.isel(time=0, channel=slice(8), drop=True).drop_vars("lfp")
+    real = like.assign(v=(("time", "channel"), lab, {"units": "uV"})).assign_coords(
+        time=("time", np.arange(20_000) / RATE, {"units": "s"})
+    )
+    noise = Noise(0.0, band=(5.0, 40.0), spectrum=spectrum_of(real, variable="v"))
+    added = observe(recording, array, seed=1, noise=[noise])["lfp"] - model["lfp"]
+    frequency, power = scipy.signal.welch(added.values, RATE, nperseg=500, axis=0)
+    some = (frequency > 2) & (frequency < 200)
+    true = 1 / np.abs(1 - 0.9 * np.exp(-2j * np.pi * frequency / RATE)) ** 2
+    ratio = power.mean(axis=1)[some] / true[some]
+    # 16 channels of 15 segments, and 8 of 79: some 8 % at each frequency
+    assert np.std(np.log(ratio)) < 0.12
+    with pytest.raises(InputError, match="not both"):
+        observe(recording, array, seed=1,
+                noise=[Noise(0.0, (5.0, 40.0), 1.0, noise.spectrum)])  # fmt: skip
+    with pytest.raises(InputError, match="rising frequencies"):
+        Spectrum((1.0, 1.0), (1.0, 1.0))
 
 
 def test_the_same_seed_gives_the_same_noise_whichever_sites_die():
