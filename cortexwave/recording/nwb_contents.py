@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def _contact_columns(values: xr.DataArray) -> dict[str, list[Any]]:
 
 
 def add_series(pynwb: Any, file: Any, field: Field, electrodes: Any) -> None:
+    """A field of electrodes as an ElectricalSeries in processing/ecephys/LFP."""
     if "ecephys" not in file.processing:
         file.create_processing_module("ecephys", "potentials at electrodes")
         file.processing["ecephys"].add(pynwb.ecephys.LFP(name="LFP"))
@@ -91,6 +93,7 @@ def add_series(pynwb: Any, file: Any, field: Field, electrodes: Any) -> None:
 
 
 def add_images(pynwb: Any, file: Any, device: Any, field: Field, about: About) -> None:
+    """A field of a sheet as a OnePhotonSeries in processing/ophys."""
     x, y = (np.asarray(field.values[axis].values, dtype=float) for axis in "xy")
     spacing = [_step(field.name, axis, at) for axis, at in (("x", x), ("y", y))]
     if "sheet" not in file.imaging_planes:
@@ -129,6 +132,7 @@ def _step(name: str, axis: str, at: np.ndarray) -> float:
 
 
 def add_trials(file: Any, recording: xr.Dataset, clock: Clock) -> None:
+    """Events as rows of the table of trials, in order of onset."""
     if not any(str(name).startswith(schema.EVENT_PREFIX) for name in recording):
         return
     events = schema.events(recording)
@@ -161,6 +165,7 @@ def add_trials(file: Any, recording: xr.Dataset, clock: Clock) -> None:
         if np.isfinite(um).any():
             columns[f"{axis}_um"] = (f"{axis} of the stimulus, um", um.tolist())
     columns["trial_number"] = ("number of the trial, from 1", (trial + 1).tolist())
+    columns |= _other_columns(events, columns)
     for name, (text, _) in columns.items():
         file.add_trial_column(name=name, description=text)
     for at in order:
@@ -168,3 +173,22 @@ def add_trials(file: Any, recording: xr.Dataset, clock: Clock) -> None:
             start_time=float(onset[at]), stop_time=float(onset[at] + lasting[at]),
             **{name: values[at] for name, (_, values) in columns.items()},
         )  # fmt: skip
+
+
+def _other_columns(
+    events: xr.Dataset, taken: Collection[str]
+) -> dict[str, tuple[str, list[Any]]]:
+    """Columns of a lab's own, as they are."""
+    found = {}
+    for name in map(str, events.data_vars):
+        values = events[name].values
+        if name in schema.EVENT_COLUMNS or name in taken or values.ndim != 1:
+            continue
+        if name in ("id", "start_time", "stop_time", "tags", "timeseries"):
+            continue
+        number = values.dtype.kind in "biuf"
+        if number and values.dtype.kind == "f" and np.isnan(values).all():
+            continue
+        column = values.tolist() if number else [str(value) for value in values]
+        found[name] = (f"{name} of the event, as the recording has it", column)
+    return found

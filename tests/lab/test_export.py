@@ -63,7 +63,9 @@ def _electrodes(
     }
     attrs = {"origin": "model", "title": "seen through electrodes", "seed": 3}
     fields = xr.Dataset({"lfp": (dims, values, {"units": units})}, coords, attrs)
-    return schema.with_tables(fields, _events(), None)
+    own = {"contrast": ("event", np.array([0.25, np.nan, 0.5]), {"units": "1"}),
+           "cue": ("event", np.array(["tone", "", "light"], dtype=object))}  # fmt: skip
+    return schema.with_tables(fields, _events().assign(own), None)
 
 
 def _sheet(units: str = "1") -> xr.Dataset:
@@ -122,6 +124,8 @@ def test_events_come_back_from_nwb_with_every_column(exported):
             np.testing.assert_allclose(got[name], due[name], rtol=1e-12)
         else:
             assert got[name].values.tolist() == due[name].values.tolist()
+    np.testing.assert_array_equal(got.contrast, [0.25, np.nan, 0.5])
+    assert got.cue.values.tolist() == ["tone", "", "light"]
 
 
 def test_both_validators_pass_a_simulation_without_a_message(exported):
