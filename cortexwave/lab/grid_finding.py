@@ -12,6 +12,7 @@ from cortexwave.errors import InputError
 _STRIP = 0.35  # of the pitch: neighbours along one axis are so close along the other
 _BESIDE = 1.3  # pitches: within are neighbours along rows and columns, no diagonals
 _AGREE = 0.5  # mean resultant of the directions of neighbours, four-fold, of a grid
+_NEAR = 129  # electrodes among which the next in a row and a column are sought
 _BENT = 0.25  # pitches off the plane
 _EMPTIEST = 16  # sites per electrode
 _NO_WORSE = 1.15  # an upright grid is taken where it fits nearly as well
@@ -235,9 +236,10 @@ def _steps(turned: np.ndarray, least: float) -> tuple[float, float]:
     An axis along which there is but one row or column has the pitch of the other.
     """
     found: list[float] = []
+    near = KDTree(turned).query(turned, k=min(len(turned), _NEAR))[1]
+    step = np.abs(turned[near] - turned[:, None])  # (n, near, 2)
     for axis in (0, 1):
-        along = np.abs(turned[:, None, axis] - turned[None, :, axis])
-        aside = np.abs(turned[:, None, 1 - axis] - turned[None, :, 1 - axis])
+        along, aside = step[..., axis].copy(), step[..., 1 - axis]
         along[(aside > _STRIP * least) | (along < 0.5 * least)] = np.inf
         nearest = along.min(axis=1)
         nearest = nearest[np.isfinite(nearest)]

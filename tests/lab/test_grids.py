@@ -69,6 +69,13 @@ def test_a_jittered_grid_with_holes_is_found(seed, degrees):
     assert 0.01 < np.sqrt(np.mean(grid.off_site**2)) < 0.04
 
 
+def test_a_grid_of_thousands_of_contacts_is_found_at_once():
+    at = rotated(positions(1280, 4, dy=0.015, dx=0.25), -7)
+    grid = find_grid(at)
+    assert grid.shape == (1280, 4)
+    assert grid.pitch == pytest.approx((0.015, 0.25))
+
+
 def test_a_strip_is_a_grid_of_one_row():
     grid = find_grid(positions(1, 8, dy=1, dx=10))
     assert grid.shape == (1, 8)
