@@ -17,9 +17,17 @@ from cortexwave.analysis.sites import Sites
 from cortexwave.errors import InputError
 
 MOST_AXES = 128
+ONE_LINE = (
+    "the sites stand on one line: lags along it are seen, and no direction or speed"
+)
 _SNAPSHOTS = 512
 # pairs up to two pitches apart: lags of waves longer than 4 pitches are not aliased
 _REACH = 2.05
+_NEXT = 1.5  # steps of a lattice, each axis by its own: the eight around a site
+_FARTHEST = 8.0  # steps; sites so far from each other across a line are one line
+_ONE_LEVEL = 0.02  # of the pitch: electrodes no further apart are of one row
+_EMPTIEST = 4  # sites of a lattice per electrode that stands on it
+_SPANNING = 0.05  # least share of d d' that lies across the longest axis of the pairs
 _MOST_WAVENUMBERS = 12  # to each side, along an axis
 _BLOCKS = 24
 _BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
@@ -27,6 +35,17 @@ _MEMORY = 3  # blocks are as many times longer than phases are kept
 _HELD = 2**22  # values
 _LAGS = 8  # segments over which phases are followed
 _INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pairs of sites near each other: the second stands `apart` from the first."""
+
+    first: np.ndarray  # (pair,)
+    second: np.ndarray
+    apart: np.ndarray  # (pair, 2): x, y in mm
+    metric: np.ndarray  # (2, 2): inverse of sum d d', of what the pairs span
+    spans: bool  # both axes: else there is no direction to tell
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,7 @@ class Lags:
     asymmetry: np.ndarray  # (block, 2): sum of P(k) k / |k|, of all P = 1
     coherence: float  # of neighbouring segments
     steady: bool  # phases are kept for longer than blocks can be
+    spans: bool  # pairs of neighbours lie along both axes
 
 
 def block_lags(
@@ -71,8 +91,8 @@ def block_lags(
         )
     scale = np.repeat(1 / np.sqrt(power), [t.stop - t.start for t in tiles], axis=0)
     axes = principal_axes(np.concatenate(snapshots)) if snapshots else None
-    across, metric = neighbours(places, sites.pitch)
-    k, toward = _wavenumbers(places, sites.pitch)
+    near = neighbours(sites, live)
+    k, toward = _wavenumbers(places, _steps(sites))
     into = np.exp(1j * places @ k.T)  # a wave along k is exp(-i k.r)
     kinds = len(places) if axes is None else axes.shape[1]
     upper = np.triu_indices(kinds, 1)
@@ -88,7 +108,7 @@ def block_lags(
         bias[cell] += strength.sum(axis=(0, 1, 2)) @ toward
         energy += float(strength.sum())
         whole = found * scale  # (segment, taper, frequency, site)
-        slope[cell] += slopes(whole, across)
+        slope[cell] += slopes(whole, near)
         seen = whole if axes is None else whole @ axes
         for tile, part in enumerate(tiles):
             mine = seen[:, :, part].reshape(-1, kinds)
@@ -99,10 +119,11 @@ def block_lags(
     starts, steady = _starts(int(kept.sum()), total, coherence)
     return Lags(
         pairs=np.add.reduceat(pairs[kept], starts),
-        slope=np.add.reduceat(slope[kept], starts) @ metric / len(tiles),
+        slope=np.add.reduceat(slope[kept], starts) @ near.metric / len(tiles),
         asymmetry=np.add.reduceat(bias[kept], starts) / energy,
         coherence=float(coherence[0]) if coherence.size else np.nan,
         steady=steady,
+        spans=near.spans,
     )
 
 
@@ -165,35 +186,66 @@ def principal_axes(snapshots: np.ndarray, most: int = MOST_AXES) -> np.ndarray:
     return axes / np.linalg.norm(axes, axis=0)
 
 
-def neighbours(
-    places: np.ndarray, pitch: float
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Pairs up to 2 pitches apart (first, second, displacement d); inverse sum d d'."""
-    first, second = cKDTree(places).query_pairs(_REACH * pitch, output_type="ndarray").T
-    apart = places[second] - places[first]
-    return (first, second, apart), np.linalg.pinv(apart.T @ apart)
+def neighbours(sites: Sites, live: np.ndarray) -> Neighbours:
+    """Pairs of live sites up to 2 pitches apart, and those next to each other.
+
+    Next to each other is counted in steps of each axis, so that a lattice of unequal
+    steps has neighbours along both. Where these do not span both axes (electrodes that
+    stand closer along one, dead rows) the reach grows until they do, up to 8 steps.
+    """
+    places = sites.positions[live]
+    steps = places / _steps(sites)
+    close = cKDTree(places).query_pairs(_REACH * sites.pitch)
+    reach, tree = _NEXT, cKDTree(steps)
+    while True:
+        pairs = np.array(sorted(close | tree.query_pairs(reach))).reshape(-1, 2)
+        spread = steps[pairs[:, 1]] - steps[pairs[:, 0]]
+        least, most = np.linalg.eigvalsh(spread.T @ spread)
+        spans = bool(least > _SPANNING * most)
+        if spans or reach >= _FARTHEST:
+            break
+        reach = min(reach * 1.25, _FARTHEST)
+    if not spans:
+        pairs = np.array(sorted(close)).reshape(-1, 2)
+    apart = places[pairs[:, 1]] - places[pairs[:, 0]]
+    kept = 1e-9 if spans else _SPANNING  # across a line there is nothing to tell
+    metric = np.linalg.pinv(apart.T @ apart, rcond=kept)
+    return Neighbours(pairs[:, 0], pairs[:, 1], apart, metric, spans)
 
 
-def slopes(
-    whole: np.ndarray, pairs: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> np.ndarray:
+def slopes(whole: np.ndarray, near: Neighbours) -> np.ndarray:
     """Sum over pairs of Im(X_i X_j*) d_ij, (2,): positive where j follows i."""
-    first, second, apart = pairs
     flat = whole.reshape(-1, whole.shape[-1]).T.copy()
-    lead = np.einsum("ps,ps->p", flat.imag[first], flat.real[second])
-    lead -= np.einsum("ps,ps->p", flat.real[first], flat.imag[second])
-    return lead @ apart
+    lead = np.einsum("ps,ps->p", flat.imag[near.first], flat.real[near.second])
+    lead -= np.einsum("ps,ps->p", flat.real[near.first], flat.imag[near.second])
+    return lead @ near.apart
 
 
-def _wavenumbers(places: np.ndarray, pitch: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wavenumbers (k, 2) in rad/mm up to half of 1/pitch, and unit vectors."""
-    extent = np.maximum(np.ptp(places, axis=0), pitch)
-    highest = np.pi / pitch
-    sides = np.minimum(_MOST_WAVENUMBERS, np.round(extent / pitch / 2)).astype(int)
-    x, y = (np.linspace(-highest, highest, 2 * side + 1) for side in sides)
+def _steps(sites: Sites) -> np.ndarray:
+    """Distance of neighbours along x and y, mm: of scattered electrodes the pitch."""
+    if sites.spacing is not None:
+        return np.abs(np.array(sites.spacing[::-1]))
+    gaps = [np.diff(np.sort(axis)) for axis in sites.positions.T]
+    levels = [gap[gap > _ONE_LEVEL * sites.pitch] for gap in gaps]
+    rows, columns = (level.size + 1 for level in levels)
+    if rows * columns > _EMPTIEST * sites.count:
+        return np.full(2, sites.pitch)
+    return np.array([max(level.min(initial=np.inf), sites.pitch)
+                     if level.size else sites.pitch for level in levels])  # fmt: skip
+
+
+def _wavenumbers(
+    places: np.ndarray, steps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers (k, 2) in rad/mm up to half of 1/step, and unit vectors."""
+    extent = np.maximum(np.ptp(places, axis=0), steps)
+    highest = np.pi / steps
+    sides = np.minimum(_MOST_WAVENUMBERS, np.round(extent / steps / 2)).astype(int)
+    x, y = (most * np.arange(-side, side + 1) / max(side, 1)
+            for most, side in zip(highest, sides, strict=True))  # fmt: skip
     k = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    size = np.linalg.norm(k, axis=1)
-    k = k[(size > 0) & (size < highest * (1 - 1e-9))]
+    size = np.linalg.norm(k / highest, axis=1)
+    k = k[(size > 0) & (size < 1 - 1e-9)]
     return k, k / np.linalg.norm(k, axis=1, keepdims=True)
 
 

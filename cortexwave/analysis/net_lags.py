@@ -27,7 +27,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from cortexwave.analysis.block_lags import block_lags, degrees, direction_error
+from cortexwave.analysis.block_lags import (
+    ONE_LINE,
+    block_lags,
+    degrees,
+    direction_error,
+)
 from cortexwave.analysis.segment_spectra import Segments, live_in, segments_of
 from cortexwave.analysis.sign_flips import FEWEST_BLOCKS, flipped, lengths, signs
 from cortexwave.analysis.sites import Sites, picked, sampling_rate, sites_of
@@ -53,7 +58,10 @@ def net_lags(
     pitches apart) and `p_omnibus` (any pattern of lags that stays: plane, out of a
     source, turning; all pairs, in up to 8 parts of the band), with `z_directed` and
     `z_omnibus` in sd of the flips. `direction` (deg, where it travels on the whole) and
-    its jackknife `direction_error` (deg) say something where `p_directed` is small.
+    its jackknife `direction_error` (deg) say something where `p_directed` is small;
+    both are NaN where the sites stand on one line, and `caution` says so. Sines are
+    taken for their arguments: of sites wider apart along one axis the direction leans
+    to the other, by 5 deg where a wave is 3 of the wider steps long.
     `slope_x`, `slope_y` in 1/mm. `asymmetry` is the net direction asymmetry |sum P(k)
     k_hat| / sum P(k), 0 to 1, beside `asymmetry_chance`, its mean over the flips.
     `segment_coherence` (0 to 1): how well phases are kept from segment to segment.
@@ -81,12 +89,12 @@ def net_lags(
                           {"units": _UNITS[name]} if _UNITS[name] else {})
         for name in _UNITS
     }  # fmt: skip
-    steady = any(row["steady"] for row in rows)
+    cautions = dict.fromkeys(said for row in rows for said in row["cautions"])
     attributes = {
         "variable": str(values.name), "band": [float(end) for end in band],
         "segment": cut.seconds, "count": count, "seed": seed,
         "alpha": alpha, "null": "each block of segments reversed in time or not",
-        "caution": _CAUTION if steady else "",
+        "caution": "; ".join(cautions),
         "reference": str(recording.attrs.get("reference", "")),
     }  # fmt: skip
     coords = (
@@ -123,7 +131,7 @@ def _tested(
         nothing: dict = dict.fromkeys(_UNITS, np.nan)
         why = (f"undetermined: {blocks} whole segments of {cut.seconds:.3g} s; "
                f"{FEWEST_BLOCKS} are needed")  # fmt: skip
-        return {**nothing, "used_blocks": blocks, "verdict": why, "steady": False}
+        return {**nothing, "used_blocks": blocks, "verdict": why, "cautions": []}
     sign = signs(blocks, count=count, seed=seed)
     asymmetry = np.linalg.norm(sign @ lags.asymmetry, axis=1)
     test = flipped({
@@ -131,14 +139,20 @@ def _tested(
         "omnibus": lengths(sign, lags.pairs),
     })  # fmt: skip
     slope = lags.slope.sum(axis=0)
+    cautions = [
+        said
+        for holds, said in ((lags.steady, _CAUTION), (not lags.spans, ONE_LINE))
+        if holds
+    ]
     return {
         "p": test.combined,
         "p_directed": test.p["directed"], "p_omnibus": test.p["omnibus"],
         "z_directed": test.z["directed"], "z_omnibus": test.z["omnibus"],
-        "direction": degrees(slope), "direction_error": direction_error(lags.slope),
+        "direction": degrees(slope) if lags.spans else np.nan,
+        "direction_error": direction_error(lags.slope) if lags.spans else np.nan,
         "slope_x": slope[0], "slope_y": slope[1],
         "asymmetry": asymmetry[0], "asymmetry_chance": asymmetry[1:].mean(),
         "segment_coherence": lags.coherence, "used_blocks": blocks,
-        "steady": lags.steady,
+        "cautions": cautions,
         "verdict": "net lags" if test.combined <= alpha else "no net lags found",
     }  # fmt: skip

@@ -24,6 +24,8 @@ import xarray as xr
 
 from cortexwave.analysis.block_lags import (
     MOST_AXES,
+    ONE_LINE,
+    Neighbours,
     degrees,
     direction_error,
     neighbours,
@@ -48,6 +50,7 @@ from cortexwave.analysis.sites import (
 from cortexwave.errors import InputError
 
 _GROUPS = 8  # 2^7 signs; more groups of fewer trials see weak responses less well
+_ONE_LINE = 0.05  # share of the curvature across a line of sites: not to be believed
 _STEPS = 12  # of Newton; it settles in four or five
 _UNITS = {
     "p": "1", "p_directed": "1", "p_omnibus": "1", "p_locked": "1", "z_directed": "1",
@@ -77,7 +80,9 @@ def stimulus_locked_lags(
     is there at all. `direction` (deg) with its jackknife `direction_error` (deg);
     `latency_slope` (s/mm), by how much the response is later per mm along the
     direction, from the phases of neighbours' products of different trials, each
-    frequency and pair by its strength, and `speed` = 1 / latency_slope. Of a response
+    frequency and pair by its strength, and `speed` = 1 / latency_slope. Where the sites
+    stand on one line the slope is that along it, direction and speed are NaN, and the
+    attribute `caution` says why. Of a response
     out of the middle of the array direction and slope are those of what is left over.
     `verdict`: "stimulus-locked lags", "a locked response, no lags found", "no locked
     response found" (at `alpha`), or "undetermined: " and why.
@@ -116,6 +121,7 @@ def stimulus_locked_lags(
         "window": [float(end) for end in window], "seed": seed, "alpha": alpha,
         "null": "groups of trials reversed in time about the response (lags); signs of "
         "trials (locking)",
+        "caution": "" if all(row["spans"] for row in rows) else ONE_LINE,
     }  # fmt: skip
     coords = {"feature": values["feature"]} if "feature" in values.coords else {}
     return xr.Dataset(found, coords, attributes)
@@ -147,7 +153,8 @@ def _tested(
     trials = len(known)
     if trials < 2 * FEWEST_BLOCKS:
         why = f"undetermined: {trials} whole trials; {2 * FEWEST_BLOCKS} are needed"
-        return {**dict.fromkeys(_UNITS, np.nan), "used_trials": trials, "verdict": why}
+        return {**dict.fromkeys(_UNITS, np.nan), "used_trials": trials, "verdict": why,
+                "spans": True}  # fmt: skip
     # neighbouring trials may share the state of the tissue: one group, both halves
     groups = min(_GROUPS, trials // 2)
     group = np.arange(trials) * groups // trials
@@ -157,21 +164,21 @@ def _tested(
     widths = [tile.stop - tile.start for tile in cut.tiles]
     whole = spectra / np.sqrt(np.repeat(power, widths, axis=0))
     first, second = _halves(whole, group, groups)
-    places = sites.positions[live]
-    pairs, metric = neighbours(places, sites.pitch)
+    near = neighbours(sites, live)
     # Im(A B* + B A*) is half the difference of the lags of A + B and of A - B
     slope = np.stack([
-        slopes(a + b, pairs) - slopes(a - b, pairs)
+        slopes(a + b, near) - slopes(a - b, near)
         for a, b in zip(first, second, strict=True)
-    ]) @ metric  # fmt: skip
+    ]) @ near.metric  # fmt: skip
     sign = signs(groups, count=count, seed=seed)
     test = flipped({
         "directed": np.linalg.norm(sign @ slope, axis=1),
         "omnibus": lengths(sign, _pair_lags(whole, first, second, cut)),
     })  # fmt: skip
     locked = _locking(whole, count=count, seed=seed)
-    late = _latency(spectra / np.sqrt(power.sum(axis=0)), cut, pairs)
+    late = _latency(spectra / np.sqrt(power.sum(axis=0)), cut, near)
     steep = float(np.linalg.norm(late))
+    speed = 1 / steep if steep > 0 else np.inf
     if locked > alpha:
         verdict = "no locked response found"
     elif test.combined > alpha:
@@ -182,9 +189,10 @@ def _tested(
         "p": test.combined, "p_directed": test.p["directed"],
         "p_omnibus": test.p["omnibus"], "p_locked": locked,
         "z_directed": test.z["directed"], "z_omnibus": test.z["omnibus"],
-        "direction": degrees(late), "direction_error": direction_error(slope),
-        "latency_slope": steep, "speed": 1 / steep if steep > 0 else np.inf,
-        "used_trials": trials, "verdict": verdict,
+        "direction": degrees(late) if near.spans else np.nan,
+        "direction_error": direction_error(slope) if near.spans else np.nan,
+        "latency_slope": steep, "speed": speed if near.spans else np.nan,
+        "used_trials": trials, "verdict": verdict, "spans": near.spans,
     }  # fmt: skip
 
 
@@ -234,7 +242,7 @@ def _locking(whole: np.ndarray, *, count: int, seed: int) -> float:
 def _latency(
     spectra: np.ndarray,
     cut: Segments,
-    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    near: Neighbours,
 ) -> np.ndarray:
     """How much later the response is per mm along x and y, (2,) in s/mm.
 
@@ -243,7 +251,8 @@ def _latency(
     a response cancel in it; their phases would not, as smooth noise has one phase at
     neighbours. NaN where the products are not positive on the whole.
     """
-    first, second, apart = pairs
+    first, second, apart = near.first, near.second, near.apart
+    kept = 1e-9 if near.spans else _ONE_LINE
     total = spectra.sum(axis=0)  # (taper, frequency, site)
     product = np.sum(total[..., first] * total[..., second].conj(), axis=0)
     for trial in spectra:
@@ -257,5 +266,5 @@ def _latency(
         curvature = apart.T @ (bend[:, None] * apart)
         if np.linalg.eigvalsh(curvature)[-1] <= 0:
             return np.full(2, np.nan)
-        delay = delay + np.linalg.pinv(curvature, rcond=1e-9) @ left
+        delay = delay + np.linalg.pinv(curvature, rcond=kept) @ left
     return delay

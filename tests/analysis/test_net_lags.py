@@ -104,6 +104,43 @@ def test_an_axis_whose_coordinate_falls_keeps_the_direction():
     assert turned.direction.item() == pytest.approx(straight.direction.item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("spacing", [(1.6, 0.4), (0.4, 1.6), (-0.9, 0.4)])
+def test_unequal_spacing_keeps_the_direction_of_lattice_and_electrodes(spacing):
+    sites = synthetic.lattice_sites((8, 8), spacing=spacing)
+    wave = synthetic.plane_wave(
+        sites, direction=60.0, frequency=10.0, wavelength=9.0, duration=8.0, rate=200.0
+    )
+    recording = synthetic.with_noise(wave, snr_db=0, seed=1)
+    for each in (recording, as_channels(recording, np.arange(64))):
+        found = net_lags(each, band=(5.0, 20.0), seed=1, count=99)
+        assert found.direction.item() == pytest.approx(60, abs=3)  # of 0 dB noise
+        assert 0 < found.direction_error.item() < 3
+        assert found.asymmetry.item() > 3 * found.asymmetry_chance.item()
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.3])
+def test_sites_on_one_line_have_lags_along_it_and_no_direction(tilt):
+    along = 0.4 * np.arange(16)
+    places = np.stack([along * np.cos(tilt), along * np.sin(tilt)], axis=1)
+    wave = synthetic.plane_wave(places, direction=0.0, frequency=10.0, speed=90.0,
+                                duration=8.0, rate=200.0)  # fmt: skip
+    found = net_lags(synthetic.with_noise(wave, snr_db=0, seed=1), band=BAND, seed=1)
+    assert found.z_directed.item() > 3
+    assert found.slope_x.item() > 0
+    assert np.isnan(found.direction.item())
+    assert np.isnan(found.direction_error.item())
+    assert found.asymmetry.item() > 3 * found.asymmetry_chance.item()
+    assert "one line" in found.caution
+
+
+def test_dead_rows_leave_neighbours_two_rows_away():
+    recording = plane()
+    recording.signal[:, 1::2] = np.nan
+    assert net_lags(recording, band=BAND, seed=1).direction.item() == pytest.approx(
+        30, abs=6
+    )
+
+
 def test_units_of_the_signal_and_a_delay_of_all_change_nothing():
     recording = plane()
     other = recording.copy()

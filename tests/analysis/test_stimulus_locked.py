@@ -60,6 +60,31 @@ def test_a_strong_response_gives_its_speed_within_5_percent():
     assert found.direction.item() == pytest.approx(np.degrees(0.5), abs=1.0)
 
 
+def test_rows_wider_apart_than_columns_keep_direction_and_speed():
+    delay = (X * np.cos(1.0) + 4 * Y * np.sin(1.0)) / 300.0
+    recording = epochs(delay, seed=2, response=20.0).assign_coords(
+        y=("y", 4 * AXIS, {"units": "mm"})
+    )
+    found = stimulus_locked_lags(recording, seed=1, **KNOWN)
+    assert found.direction.item() == pytest.approx(np.degrees(1.0), abs=1.0)
+    assert found.direction_error.item() > 0
+    assert found.speed.item() == pytest.approx(300.0, rel=0.05)
+
+
+def test_sites_on_one_line_have_no_direction_and_no_speed():
+    recording = epochs(X / 90.0, seed=1, response=20.0)
+    dead = recording.copy(deep=True)
+    dead.lfp[:, :, 1:] = np.nan
+    wide = xr.concat([dead, dead.assign_coords(x=("x", AXIS + 2.4, {"units": "mm"}))],
+                     "x")  # fmt: skip
+    found = stimulus_locked_lags(wide, seed=1, **KNOWN)
+    assert np.isnan(found.direction.item())
+    assert np.isnan(found.direction_error.item())
+    assert np.isnan(found.speed.item())
+    assert found.latency_slope.item() > 0
+    assert "one line" in found.caution
+
+
 def test_a_response_out_of_a_source_is_found_without_a_direction():
     found = stimulus_locked_lags(epochs(SOURCE, seed=1), seed=1, **KNOWN)
     assert found.p_omnibus.item() <= 0.02
