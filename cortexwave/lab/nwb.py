@@ -17,7 +17,7 @@ from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.nwb_electrodes import PositionUnit, contacts_of
 from cortexwave.lab.nwb_file import check_file, pynwb_for, session_of, text_of
 from cortexwave.lab.nwb_intervals import events_of
-from cortexwave.lab.nwb_times import Stretch, stretches
+from cortexwave.lab.nwb_times import Part, Stretch, stretches
 from cortexwave.lab.nwb_values import (
     Opened,
     Values,
@@ -60,8 +60,8 @@ def signals(
 ) -> list[Signal]:
     """Every electrical series and image series of a file, in uV and mm, unread.
 
-    Time stamps with gaps make several signals (`gap_tolerance` in s: see
-    `nwb_times.stretches`). Positions are in the micrometres of the schema unless the
+    Time stamps with gaps make several signals; those of up to `gap_tolerance` (s) are
+    filled with NaN. Positions are in the micrometres of the schema unless the
     distance of neighbours says mm or m, or `position_unit` does; attribute `positions`
     tells. Images need the size of a pixel: that of their imaging plane, or
     `pixel_size` (mm). Series that cannot be read are named with the reason in the
@@ -193,7 +193,7 @@ def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signa
         said["units_note"] = "conversion is 1: one count would be one volt"
     return _signals(
         series, name, where, place, frames,
-        values=Values(Opened(Path(data.file.filename)), data.name, 0,
+        values=Values(Opened(Path(data.file.filename)), data.name, (),
                       scale if scale.ndim else float(scale), offset * microvolts,
                       channels_first),
         units="uV", contacts=contacts, said=said,
@@ -235,7 +235,7 @@ def _image(series: Any, name: str, where: str, place: _Place) -> list[Signal]:
     unknown = unit.strip().lower() in ("", "n.a.", "na", "a.u.", "unknown", "none")
     return _signals(
         series, name, where, place, frames,
-        values=Values(Opened(Path(data.file.filename)), data.name, 0, scale, offset,
+        values=Values(Opened(Path(data.file.filename)), data.name, (), scale, offset,
                       image=True),
         units="uV" if microvolts else "1" if unknown else unit,
         lattice=lattice, said={"orientation": "stored (time, x, y)"},
@@ -288,13 +288,15 @@ def _signals(
             attributes["description"] = str(series.description)
         if part.deviation > 0:
             attributes["clock_deviation"] = part.deviation
+        if part.missing:
+            attributes["missing_frames"] = part.missing
         if len(parts) > 1:
             attributes["segment"] = f"{number} of {len(parts)}"
-        own = replace(values, first=part.first)
+        own = replace(values, parts=part.parts)
         made.append(Signal(
             name=f"{name}.segment_{number}" if len(parts) > 1 else name,
             source=place.path, reader="nwb", rate=part.rate, start=part.start,
-            frames=part.last - part.first, units=units, read=own, contacts=contacts,
+            frames=part.frames, units=units, read=own, contacts=contacts,
             lattice=lattice, events=place.events, dtype=dtype_of(series.data),
             attributes=attributes,
         ))  # fmt: skip
@@ -306,7 +308,7 @@ def _stretches(series: Any, frames: int, gap_tolerance: float | None) -> list[St
         rate, start = float(series.rate), float(series.starting_time or 0.0)
         if not 0 < rate < np.inf or not np.isfinite(start):
             raise InputError(f"its rate is {rate:g} Hz from {start:g} s")
-        return [Stretch(0, frames, start, rate, 0.0)]
+        return [Stretch((Part(0, 0, frames),), start, rate, 0.0)]
     stamps = series.timestamps
     if stamps is None:
         raise InputError("it has neither a rate nor time stamps")

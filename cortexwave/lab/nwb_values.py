@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.nwb_times import Part
 from cortexwave.recording.files import open_file
 
 # Deflate cannot shrink more than this; a header that promises more is not believed.
@@ -34,7 +35,7 @@ class Opened:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Frames [start, stop) of `dataset`, from its frame `first` on, times `scale`.
+    """Frames [start, stop) of `dataset` times `scale`; NaN where no part has them.
 
     `scale` is one number or one per channel. `channels_first` arrays are (channel,
     frame), images (frame, x, y) are turned to (frame, y, x); a plain series is one
@@ -43,14 +44,33 @@ class Values:
 
     opened: Opened
     dataset: str
-    first: int
+    parts: tuple[Part, ...]
     scale: float | np.ndarray
     offset: float
     channels_first: bool = False
     image: bool = False
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        begin, end = self.first + start, self.first + stop
+        pieces, at = [], start
+        for part in self.parts:
+            upto = min(stop, part.at + part.last - part.first)
+            begin = max(start, part.at)
+            if begin >= upto:
+                continue
+            shift = part.first - part.at
+            piece = self._stored(begin + shift, upto + shift)
+            pieces += [_missing(begin - at, piece), piece] if begin > at else [piece]
+            at = upto
+        if len(pieces) == 1 and at == stop:
+            return pieces[0]
+        if not pieces:  # all of it is missing
+            begin = self.parts[0].first
+            return _missing(stop - start, self._stored(begin, begin + 1))
+        pieces += [_missing(stop - at, pieces[-1])] if stop > at else []
+        return np.concatenate(pieces)
+
+    def _stored(self, begin: int, end: int) -> np.ndarray:
+        """Frames that the file has, by its own count."""
         try:
             data = self.opened.file[self.dataset]
             raw = data[:, begin:end].T if self.channels_first else data[begin:end]
@@ -64,8 +84,13 @@ class Values:
         if self.image:
             raw = raw.transpose(0, 2, 1)
         if np.all(self.scale == 1.0) and self.offset == 0.0:
-            return raw
-        return raw * np.asarray(self.scale, dtype=float) + self.offset
+            return np.asarray(raw)
+        return np.asarray(raw * np.asarray(self.scale, dtype=float) + self.offset)
+
+
+def _missing(frames: int, like: np.ndarray) -> np.ndarray:
+    kind = like.dtype if like.dtype.kind == "f" else np.dtype(float)
+    return np.full((frames, *like.shape[1:]), np.nan, dtype=kind)
 
 
 def dtype_of(data: h5py.Dataset) -> str:

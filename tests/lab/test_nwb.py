@@ -358,17 +358,19 @@ def test_gaps_make_signals_of_their_own_with_their_frames(tmp_path):
     np.testing.assert_array_equal(second.read(0, 6), COUNTS[4:])
 
 
-def test_gap_tolerance_joins_what_it_spans_and_tells_the_deviation():
-    stamps = np.arange(100) / 100.0
-    stamps[50:] += 0.02  # two frames lost
-    assert [(part.first, part.last) for part in stretches(stamps)] == [
-        (0, 50),
-        (50, 100),
-    ]
-    (joined,) = stretches(stamps, gap_tolerance=0.03)
-    assert (joined.first, joined.last) == (0, 100)
-    # the even clock from first to last stamp strays most at the gap: by half of it
-    assert joined.deviation == pytest.approx(0.01, rel=0.05)
+def test_short_gaps_are_filled_with_nan_where_that_is_asked(tmp_path):
+    stamps = np.concatenate([np.arange(4), 6 + np.arange(4), 90 + np.arange(2)]) / 100.0
+    path = _one(tmp_path, COUNTS, {"timestamps": stamps, "conversion": 1e-6})
+    first, second = nwb.signals(path, gap_tolerance=0.05)
+    assert (first.frames, second.frames) == (10, 2)
+    assert first.attributes["missing_frames"] == 2
+    due = np.full((10, 3), np.nan)
+    due[:4], due[6:] = COUNTS[:4], COUNTS[4:8]
+    np.testing.assert_array_equal(first.read(0, 10), due)
+    for start, stop in [(3, 5), (4, 6), (5, 8), (2, 7), (7, 10)]:
+        np.testing.assert_array_equal(first.read(start, stop), due[start:stop])
+    np.testing.assert_array_equal(second.read(0, 2), COUNTS[8:])
+    assert len(nwb.signals(path)) == 3
 
 
 def test_jitter_of_the_clock_is_no_gap_and_does_not_change_the_rate():
@@ -386,7 +388,8 @@ def test_time_stamps_are_read_in_blocks_that_miss_no_gap(monkeypatch):
     stamps[9:] += 1
     stamps[10:] += 1
     stamps[90:] += 1
-    found = [(part.first, part.last) for part in stretches(stamps)]
+    parts = [stretch.parts[0] for stretch in stretches(stamps)]
+    found = [(part.first, part.last) for part in parts]
     assert found == [(0, 9), (9, 10), (10, 90), (90, 95)]
 
 
