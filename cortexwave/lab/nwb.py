@@ -286,7 +286,7 @@ def _signals(
             attributes["linked_file"] = values.opened.path.name
         if series.description not in (None, "", "no description"):
             attributes["description"] = str(series.description)
-        if part.deviation > 0:
+        if part.deviation * part.rate > 1e-6:  # beyond what doubles lose
             attributes["clock_deviation"] = part.deviation
         if part.missing:
             attributes["missing_frames"] = part.missing

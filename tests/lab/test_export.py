@@ -332,6 +332,18 @@ def test_a_mat_file_holds_channel_by_time_by_trial_in_matlabs_order(tmp_path):
     np.testing.assert_array_equal(matlab, due)
 
 
+def test_a_mat_file_comes_back_through_the_reader_of_mat_files(tmp_path):
+    from cortexwave.lab import matlab
+
+    recording = _electrodes()
+    path = export_matlab(recording, tmp_path / "a.mat")
+    (tmp_path / "a.yaml").write_text(
+        "variable: lfp\naxes: [channel, time]\nrate: 1000 Hz\nunits: uV\n"
+    )
+    (signal,) = matlab.signals(path)
+    np.testing.assert_array_equal(signal.read(0, 300), recording.lfp)
+
+
 def test_a_sheet_is_y_by_x_by_time_in_matlab(tmp_path):
     sheet = _sheet()
     with h5py.File(export_matlab(sheet, tmp_path / "a.mat")) as file:
