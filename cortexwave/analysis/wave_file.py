@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,16 @@ import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import DiskFullError, RecordingError
+from cortexwave.recording.disk_file import DiskFile
 from cortexwave.recording.files import PART, install, open_file
 
 KIND = "wave analysis"
+SUFFIXES = (".h5", ".hdf5", ".nc")
+BESIDE = (".csv", ".png")  # written beside an analysis, under its name
 _CHUNK = 4096
 _MARK = "cortexwave_kind"
 _ASIDE = "coordinates_aside"
+_LEAST_ROOM = 4 * 2**20  # bytes beside what is written
 _BARE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
 
@@ -42,20 +47,10 @@ class WaveFileWriter:
     ):
         self.path = Path(path)
         self.part = Path(f"{self.path}{PART}")
-        if self.path.exists() and not overwrite:
-            raise RecordingError(
-                f"{self.path}: there is such a file; --overwrite replaces it"
-            )
-        if self.path.exists() and not is_wave_file(self.path):
-            raise RecordingError(
-                f"{self.path}: not a wave analysis, so it is not replaced"
-            )
-        if not self.path.parent.is_dir():
-            raise RecordingError(f"{self.path.parent}: there is no such folder")
-        try:
-            self._file = h5py.File(self.part, "w", track_order=True)
-        except OSError as error:
-            raise RecordingError(f"{self.part}: cannot be written ({error})") from error
+        check_output(self.path, overwrite=overwrite)
+        self._check_room(0)
+        self._disk = DiskFile(self.part)
+        self._file = h5py.File(self._disk, "w", track_order=True)
         self._file.attrs[_MARK] = KIND
         for name, value in {**provenance.attributes(), **attributes}.items():
             self._file.attrs[name] = value if np.isscalar(value) else json.dumps(value)
@@ -69,15 +64,40 @@ class WaveFileWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file:
-            self._file.close()
-        if kind is not None:
-            self.part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno == 28:
-            raise DiskFullError(f"{self.path}: no room on the disk for it") from error
+        try:
+            self._close()
+        except (OSError, RuntimeError):
+            if kind is None:
+                raise
+        finally:
+            if kind is not None or self._disk.failure is not None:
+                self.part.unlink(missing_ok=True)
+        if kind is None:
+            self._disk.check()
+
+    def _close(self) -> None:
+        """Close the file and what is below it. Closing twice does no harm."""
+        try:
+            if self._file:
+                self._file.close()
+        finally:
+            self._disk.close()
+
+    def _check_room(self, size: int) -> None:
+        """`DiskFullError` unless twice `size` bytes, and a little, are free."""
+        free, due = shutil.disk_usage(self.path.parent).free, 2 * size + _LEAST_ROOM
+        if free < due:
+            raise DiskFullError(
+                f"{self.path}: {free / 2**20:.1f} MiB are free on the disk, "
+                f"{due / 2**20:.1f} MiB are needed; make room, then begin again"
+            )
 
     def append(self, measures: xr.Dataset) -> None:
-        """Frames of measures, after those that are there."""
+        """Frames of measures, after those that are there.
+
+        `DiskFullError` before anything is written where the disk lacks the room.
+        """
+        self._check_room(measures.nbytes)
         ordered = measures.transpose("trial", "feature", "time", missing_dims="ignore")
         if "time" not in self._file:
             self._begin(ordered)
@@ -88,6 +108,7 @@ class WaveFileWriter:
             kept.resize(after, axis=kept.ndim - 1)
             values = np.asarray(ordered[name].values)
             kept[..., before:after] = values.astype(kept.dtype)
+        self._disk.check()
 
     def _begin(self, measures: xr.Dataset) -> None:
         for dim in ("trial", "feature"):
@@ -109,7 +130,8 @@ class WaveFileWriter:
             _describe(kept, variable, self._file)
 
     def write(self, group: str, table: xr.Dataset) -> None:
-        """A table as a group of its own."""
+        """A table as a group of its own; `DiskFullError` as `append`."""
+        self._check_room(table.nbytes)
         made = self._file.create_group(group, track_order=True)
         for dim, size in table.sizes.items():
             if dim in table.coords:
@@ -126,15 +148,47 @@ class WaveFileWriter:
                 made.attrs[str(name)] = (
                     value if np.isscalar(value) else json.dumps(value)
                 )
+        self._disk.check()
 
     def finish(self, **attributes: str) -> Path:
         """The complete file under its name."""
         for name, value in attributes.items():
             self._file.attrs[name] = value
         self._file.attrs["complete"] = 1
-        self._file.close()
+        self._close()
+        self._disk.check()
         install(self.part, self.path)
         return self.path
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """`RecordingError` unless an analysis may be written here, and what goes with it.
+
+    A table (.csv) and a page (.png) stand beside it under its name. Without `overwrite`
+    none of them may be there; with it only an analysis is replaced.
+    """
+    if path.suffix not in SUFFIXES:
+        raise RecordingError(
+            f"{path}: an analysis is an HDF5 file; name it {path.stem}.h5 (or "
+            f"{', '.join(SUFFIXES[1:])}); its table and page get the same name with "
+            f"{' and '.join(BESIDE)}"
+        )
+    if not path.parent.is_dir():
+        raise RecordingError(f"{path.parent}: there is no such folder")
+    if path.is_dir():
+        raise RecordingError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise RecordingError(
+            f"{path}: there is such a file; --overwrite (overwrite=True) replaces it"
+        )
+    if path.exists() and not is_wave_file(path):
+        raise RecordingError(f"{path}: not a wave analysis, so it is not replaced")
+    there = [str(at) for end in BESIDE if (at := path.with_suffix(end)).exists()]
+    if there and not overwrite:
+        raise RecordingError(
+            f"{', '.join(there)}: would be replaced, as what goes with {path.name} "
+            "gets that name; name another file, or --overwrite (overwrite=True)"
+        )
 
 
 def _column(

@@ -1,0 +1,77 @@
+"""The file of an analysis: what it may replace, and a disk without room for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from cortexwave.analysis.wave_file import WaveFileWriter, is_wave_file
+from cortexwave.errors import DiskFullError, RecordingError
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def _table(frames: int = 10) -> xr.Dataset:
+    return xr.Dataset(
+        {"speed": ("time", np.ones(frames), {"units": "mm/s"})},
+        {"time": ("time", np.arange(frames) / 100, {"units": "s"})},
+    )
+
+
+def _written(path, **options):
+    with WaveFileWriter(path, attributes={}, **options) as file:
+        file.append(_table())
+        return file.finish()
+
+
+def test_frames_that_the_disk_has_no_room_for_are_refused_before_they_are_written(
+    tmp_path, monkeypatch
+):
+    """2**20 frames of two columns are 16 MiB; twice that and 4 MiB are due."""
+    free = 30 * 2**20
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40, free))
+    with (
+        pytest.raises(DiskFullError, match=r"w\.h5: 30\.0 MiB are free.*36\.0 MiB"),
+        WaveFileWriter(tmp_path / "w.h5", attributes={}) as file,
+    ):
+        file.append(_table(2**20))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_close_that_fails_does_not_hide_what_failed_first(tmp_path, monkeypatch):
+    def refused(_self):
+        raise OSError("the close")
+
+    with (
+        pytest.raises(ValueError, match="the first"),
+        WaveFileWriter(tmp_path / "w.h5", attributes={}),
+    ):
+        monkeypatch.setattr("cortexwave.recording.disk_file.DiskFile.close", refused)
+        raise ValueError("the first")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["w.png", "w.csv", "run.v2", "w"])
+def test_an_output_that_is_no_hdf5_by_its_name_is_refused(tmp_path, name):
+    with pytest.raises(RecordingError, match=r"name it (w|run)\.h5"):
+        _written(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("end", [".csv", ".png"])
+def test_what_stands_where_the_table_or_page_will_is_kept(tmp_path, end):
+    (tmp_path / f"mine{end}").write_text("of another origin")
+    with pytest.raises(RecordingError, match=rf"mine\{end}: would be replaced"):
+        _written(tmp_path / "mine.h5")
+    assert (tmp_path / f"mine{end}").read_text() == "of another origin"
+    assert is_wave_file(_written(tmp_path / "mine.h5", overwrite=True))
+
+
+def test_a_folder_is_no_output(tmp_path):
+    (tmp_path / "w.h5").mkdir()
+    with pytest.raises(RecordingError, match="is a folder"):
+        _written(tmp_path / "w.h5", overwrite=True)
