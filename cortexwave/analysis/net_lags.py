@@ -18,8 +18,9 @@ lead one another for as long as that.
 
 What it cannot see: waves as many one way as the other (they have no net lags), and
 single events among many. What it takes for lags: modules active one after another in a
-fixed order, and, where segments are not independent, two steady rhythms of one
-frequency (`segment_coherence` tells).
+fixed order. What it leaves undetermined: a rhythm that keeps its phase for longer than
+blocks can be. A steady plane wave and two steady sources of nearly one frequency that
+do not travel have the same cross-spectrum, so no test of it tells them apart.
 """
 
 from __future__ import annotations
@@ -65,9 +66,14 @@ def net_lags(
     `slope_x`, `slope_y` in 1/mm. `asymmetry` is the net direction asymmetry |sum P(k)
     k_hat| / sum P(k), 0 to 1, beside `asymmetry_chance`, its mean over the flips.
     `segment_coherence` (0 to 1): how well phases are kept from segment to segment.
-    Where a rhythm keeps them for longer than blocks can be, the attribute `caution`
-    says so. `used_blocks`: how many coins there are. `verdict`: "net lags", "no net
-    lags found" (at `alpha`), or "undetermined: " and why.
+    Where a rhythm keeps them for longer than blocks can be, all p are NaN and `verdict`
+    and the attribute `caution` say so; z and direction remain, as descriptions. A
+    longer recording gives an answer (eight blocks are wanted, each three times as long
+    as the phase is kept), or a band wide enough without that rhythm; of mains hum,
+    `remove_line_noise`. Nothing does for a wave of one frequency that never loses its
+    phase.
+    `used_blocks`: how many coins there are. `verdict`: "net lags", "no net lags found"
+    (at `alpha`), or "undetermined: " and why.
 
     `segment` in s; None takes a sixteenth of the recording, but 2 to 4 cycles of the
     band's lower end at least and at most. Each trial is cut for itself. Channels that
@@ -144,9 +150,15 @@ def _tested(
         for holds, said in ((lags.steady, _CAUTION), (not lags.spans, ONE_LINE))
         if holds
     ]
+    p = {"p": test.combined, "p_directed": test.p["directed"],
+         "p_omnibus": test.p["omnibus"]}  # fmt: skip
+    if lags.steady:  # blocks are not independent, and p is that of nothing
+        p = dict.fromkeys(p, np.nan)
+        said = f"undetermined: {_CAUTION}"
+    else:
+        said = "net lags" if test.combined <= alpha else "no net lags found"
     return {
-        "p": test.combined,
-        "p_directed": test.p["directed"], "p_omnibus": test.p["omnibus"],
+        **p,
         "z_directed": test.z["directed"], "z_omnibus": test.z["omnibus"],
         "direction": degrees(slope) if lags.spans else np.nan,
         "direction_error": direction_error(lags.slope) if lags.spans else np.nan,
@@ -154,5 +166,5 @@ def _tested(
         "asymmetry": asymmetry[0], "asymmetry_chance": asymmetry[1:].mean(),
         "segment_coherence": lags.coherence, "used_blocks": blocks,
         "cautions": cautions,
-        "verdict": "net lags" if test.combined <= alpha else "no net lags found",
+        "verdict": said,
     }  # fmt: skip
