@@ -119,7 +119,7 @@ def analysing(
     overwrite: bool,
 ) -> Generator[Progress, None, Path]:
     """The steps of `analyse`; returns the path of the file."""
-    check_count(count, alpha)
+    check_count(count, alpha, seed)
     if isinstance(recording, xr.Dataset):
         return (yield from _steps(recording, output, _Wanted(
             band, seed, variable, method, order, measures, count, alpha, wavelength,

@@ -9,7 +9,6 @@ within a small angle of one phase) and `standing` (two phases half a cycle apart
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,10 +49,14 @@ class Found:
 
     rows: tuple[dict, ...]
     null_masses: np.ndarray  # (count,)
+    frames: int = 0  # that were looked at
+    shortest: float = 0.0  # mm
 
     def __add__(self, other: Found) -> Found:
         return Found(self.rows + other.rows,
-                     np.maximum(self.null_masses, other.null_masses))  # fmt: skip
+                     np.maximum(self.null_masses, other.null_masses),
+                     self.frames + other.frames, max(self.shortest, other.shortest),
+                     )  # fmt: skip
 
 
 def find_waves(
@@ -78,15 +81,21 @@ def find_waves(
     any kind, anywhere in the recording, has such a mass, the recording counted in: it
     holds for all events together. `is_wave` where it is `alpha` or less. `null_mass`
     over `surrogate` are those masses. Synchronous and standing episodes are described
-    only (p is NaN). Events last half a cycle or more. Stretches of `segment` s are
-    given surrogates of their own, so a recording need be stationary no longer.
-    Wavelengths below `shortest` mm (4 pitches) are not looked for.
+    only (p is NaN). Events last half a cycle or more. Surrogates are made in windows
+    of five cycles of the band's lower end: within one the field is taken to be
+    stationary. Stretches of `segment` s are standardised by themselves.
+
+    Wavelengths below `shortest` mm (4 pitches) are not looked for; of a lattice of more
+    than 256 sites a pitch is that of the squares it is averaged over, as the attribute
+    `shortest_wavelength` (mm) says.
 
     Raises `InputError` for lines, for fewer than 9 live sites, and where `count`
     cannot reach `alpha`.
     """
     schema.validate_wave_field(field)
-    check_count(count, alpha)
+    check_count(count, alpha, seed)
+    if not 0 < segment < np.inf:
+        raise InputError(f"segment is {segment:g} s; it is a time above 0")
     kept = reduced(field)
     if kept.frames < LEAST_FRAMES:
         raise InputError(
@@ -105,10 +114,14 @@ def find_waves(
     return events_table(found, alpha=alpha, attributes=field.attrs, seed=seed)
 
 
-def check_count(count: int, alpha: float) -> None:
-    """Raise `InputError` where so few surrogates cannot reach a p of alpha."""
+def check_count(count: int, alpha: float, seed: int) -> None:
+    """Raise `InputError` where so few surrogates cannot reach alpha; for bad seeds."""
     if not 0 < alpha < 1:
         raise InputError(f"alpha is {alpha:g}; it is a probability between 0 and 1")
+    if isinstance(count, float) or isinstance(seed, float) or seed < 0:
+        raise InputError(
+            f"count is {count} and seed {seed}; both are whole numbers, seed from 0 on"
+        )
     if count < 1 / alpha - 1 - 1e-9:
         raise InputError(
             f"count is {count}: p of {alpha:g} needs {int(np.ceil(1 / alpha - 1))} "
@@ -132,14 +145,16 @@ def segment_events(
     for trial, feature in np.ndindex(kept.live.shape):
         one = _One.of(kept, trial, feature, shortest)
         tested = test_segment(
-            one.analytic, one.bank, rate=kept.rate, highest=kept.highest,
+            one.analytic, one.bank, rate=kept.rate, lowest=kept.lowest,
             seed=seed_of(seed, trial, feature), count=count,
             calibrations=max(4, count // 10),
         )  # fmt: skip
-        rows = [*_travelling(one, tested.stretches)]
+        rows = _travelling(one, tested.stretches)
         rows += _resting(one, rows)
         at = {"trial": trial, "feature": feature}
-        found = found + Found(tuple(row | at for row in rows), tested.null_masses)
+        shortest_here = float(2 * np.pi / one.bank.highest.min())
+        found = found + Found(tuple(row | at for row in rows), tested.null_masses,
+                              kept.frames, shortest_here)  # fmt: skip
     return found
 
 
@@ -189,24 +204,40 @@ class _One:
                 "last": stop}  # fmt: skip
 
 
-def _travelling(one: _One, stretches: list[Stretch]) -> Iterator[dict]:
-    """Rows of the stretches that last, each frame in the one of the greatest mass."""
-    taken = np.zeros(len(one.time), dtype=bool)
+def _travelling(one: _One, stretches: list[Stretch]) -> list[dict]:
+    """Rows of the stretches that last; of those of one wave the one of most mass."""
+    found: list[dict] = []
     for stretch in sorted(stretches, key=lambda each: (-each.mass, -each.score)):
         start, stop = stretch.start, stretch.stop
         row = one.row(start, stop, stretch.kind)
-        if row is None or taken[start:stop].mean() > 0.5:
+        if row is None or _covered(start, stop, found) > 0.5:
             continue
-        taken[start:stop] = True
         wave = best_wave(one.phasors(start, stop), one.bank)
-        yield row | _shape(one, wave, start, stop, row["frequency"]) | {
-            "kind": wave.kind, "score": wave.score, "mass": stretch.mass
-        }  # fmt: skip
+        if row["frequency"] < 0:
+            wave = wave.turned()
+        row |= _shape(one, wave, start, stop, row["frequency"])
+        row |= {"kind": wave.kind, "score": wave.score, "mass": stretch.mass}
+        alike = [each for each in found if each["kind"] == wave.kind
+                 and each["first"] < stop and start < each["last"]]  # fmt: skip
+        for each in alike:  # parts of the wave that another kind stood out in first
+            found.remove(each)
+            row["mass"] = max(row["mass"], each["mass"])
+        found.append(row)
+    return found
+
+
+def _covered(start: int, stop: int, rows: list[dict]) -> float:
+    """The share of frames that rows hold already."""
+    taken = np.zeros(stop - start, dtype=bool)
+    for row in rows:
+        taken[max(0, row["first"] - start) : max(0, row["last"] - start)] = True
+    return float(taken.mean())
 
 
 def _shape(one: _One, wave: Followed, start: int, stop: int, frequency: float) -> dict:
     """What the numbers of a wave mean, for the columns of the table."""
-    turned = np.exp(1j * wave.lag(one.bank.positions, one.bank.middle))
+    lag = wave.lag(one.bank.positions, one.bank.middle)
+    turned = np.exp(1j * np.sign(frequency) * lag)
     along = one.phasors(start, stop) * turned
     mean = along.mean(axis=1, keepdims=True)
     share = float(((along * mean.conj()).real > 0.5 * np.abs(mean)).mean())
@@ -271,7 +302,9 @@ def events_table(
     kept = {name: attributes[name] for name in
             ("variable", "band", "phase_method", "sampling_rate", "origin", "reference")
             if name in attributes}  # fmt: skip
-    told = {"null": "without_lags", "alpha": alpha, "count": len(null), "seed": seed,
+    told = {"null": "without lags, from window to window", "frames": found.frames,
+            "shortest_wavelength": found.shortest, "alpha": alpha,
+            "count": len(null), "seed": seed,
             "direction_convention": schema.DIRECTION_CONVENTION}  # fmt: skip
     masses = ("surrogate", null, {"units": "1"})
     return xr.Dataset({**columns, "null_mass": masses}, attrs=kept | told)

@@ -21,6 +21,7 @@ _MOST_FRAMES = 48
 _PRICE = 0.01
 # What a climb from a template may gain: one whose template is farther behind is left.
 _GAIN = 0.15
+_PAST = 1.1  # of the highest wavenumber that is looked for
 _NUMBERS = {"plane": 2, "source": 3, "sink": 3, "rotating": 2, "spiral": 3}
 
 
@@ -41,6 +42,12 @@ class Followed:
                     centre=self.centre[None], charge=np.array([self.charge]),
                     radial=np.array([self.radial]))[:, 0]  # fmt: skip
 
+    def turned(self) -> Followed:
+        """The wave that the same phases are where phase falls in time."""
+        kind = {"source": "sink", "sink": "source"}.get(self.kind, self.kind)
+        return Followed(kind, self.score, -self.wave, self.centre, -self.charge,
+                        -self.radial)  # fmt: skip
+
     @property
     def worth(self) -> float:
         """The score less what its numbers cost."""
@@ -58,6 +65,8 @@ def best_wave(phasors: np.ndarray, bank: Bank) -> Followed:
     starts = []
     for kind in TRAVELLING:
         of_kind = np.flatnonzero(bank.kind == KINDS.index(kind))
+        if not of_kind.size:
+            continue
         starts.append(int(of_kind[power[of_kind].argmax()]))
     hopeful = power[starts].max() - _GAIN
     found = [climbed(chosen, bank, each) for each in starts if power[each] >= hopeful]
@@ -83,6 +92,10 @@ def climbed(phasors: np.ndarray, bank: Bank, template: int) -> Followed:
         # centres beyond the array would make any wave a plane one
         outside = np.any(guess.centre < low) or np.any(guess.centre > high)
         if kind != "plane" and outside:
+            return 0.0
+        # past the limit a wave may be the alias of another
+        number = np.hypot(*(guess.wave / bank.highest))
+        if max(number, abs(guess.radial) / bank.highest.min()) > _PAST:
             return 0.0
         turned = np.exp(1j * guess.lag(bank.positions, bank.middle))
         return -float(np.abs(phasors @ turned).mean()) / len(turned)

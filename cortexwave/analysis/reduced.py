@@ -23,21 +23,22 @@ _SAMPLES = 4  # per cycle of the highest frequency
 class Cells:
     """Squares of neighbouring sites that are averaged to one site each.
 
-    `label` (site,) is the cell of each site, `positions` (cell, 2) and `pitch` in mm.
+    `label` (site,) is the cell of each site, `positions` (cell, 2) and `pitch` (x, y)
+    in mm.
     A lattice of at most 256 sites, and scattered electrodes, are their own cells.
     """
 
     label: np.ndarray
     positions: np.ndarray
-    pitch: float
+    pitch: tuple[float, float]
     area: float  # mm^2 of one site
 
     @classmethod
     def of(cls, sites: Sites) -> Cells:
-        step = sites.spacing or (sites.pitch, sites.pitch)
-        area = abs(step[0] * step[1])
+        along_y, along_x = map(abs, sites.spacing or (sites.pitch, sites.pitch))
+        area, pitch = along_x * along_y, (along_x, along_y)
         if sites.count <= MOST_SITES or sites.shape is None:
-            return cls(np.arange(sites.count), sites.positions, sites.pitch, area)
+            return cls(np.arange(sites.count), sites.positions, pitch, area)
         side = int(np.ceil(np.sqrt(sites.count / MOST_SITES)))
         rows, columns = np.divmod(np.arange(sites.count), sites.shape[1])
         across = -(-sites.shape[1] // side)
@@ -46,7 +47,7 @@ class Cells:
         positions = np.stack(
             [np.bincount(label, axis) / size for axis in sites.positions.T], axis=-1
         )
-        return cls(label, positions, side * sites.pitch, area)
+        return cls(label, positions, (side * along_x, side * along_y), area)
 
     def averaged(self, values: np.ndarray) -> np.ndarray:
         """Means (..., cell) of complex values (..., site) that are there, else NaN."""
@@ -76,7 +77,7 @@ class Reduced:
     live: np.ndarray  # (trial, feature) sites
     cells: Cells
     rate: float
-    highest: float  # Hz, the end of the band
+    lowest: float  # Hz, where the band begins
 
     @property
     def frames(self) -> int:
@@ -87,7 +88,7 @@ class Reduced:
         cut = {name: getattr(self, name)[:, :, start:stop]
                for name in ("analytic", "frequency", "unison", "doubled")}  # fmt: skip
         return Reduced(time=self.time[start:stop], live=self.live, cells=self.cells,
-                       rate=self.rate, highest=self.highest, **cut)  # fmt: skip
+                       rate=self.rate, lowest=self.lowest, **cut)  # fmt: skip
 
     def then(self, later: Reduced) -> Reduced:
         """These frames and later ones; the sites that live are those of the fewer."""
@@ -98,7 +99,7 @@ class Reduced:
         return Reduced(
             time=np.concatenate([self.time, later.time]),
             live=np.minimum(self.live, later.live), cells=self.cells, rate=self.rate,
-            highest=self.highest, **joined,
+            lowest=self.lowest, **joined,
         )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def reduced(field: xr.Dataset, *, first: int = 0) -> Reduced:
         ),
         live=lives.all(axis=2).sum(axis=-1), cells=cells,
         rate=float(field.attrs["sampling_rate"]) / stride,
-        highest=float(field.attrs["band"][1]),
+        lowest=float(field.attrs["band"][0]),
     )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class Bank:
     charge: np.ndarray  # (template,) -1, 0, 1
     radial: np.ndarray  # (template,) rad/mm
     matrix: np.ndarray  # (site, template) complex64: exp(i lag) / sites
+    highest: np.ndarray  # (2,) rad/mm that are looked for along x and y
 
     def scores(self, phasors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Best score of every kind and its template, each (frame, kind).
@@ -60,6 +61,9 @@ class Bank:
             found = phasors[part].astype(np.complex64) @ self.matrix
             power = found.real**2 + found.imag**2  # a root only of the best
             for k, at in enumerate(columns):
+                if not at.size:  # a small array has no spiral
+                    best[part, k], which[part, k] = 0, -1
+                    continue
                 chosen = power[:, at[0] : at[-1] + 1]  # of one kind: side by side
                 which[part, k] = at[0] + chosen.argmax(axis=1)
                 best[part, k] = np.sqrt(chosen.max(axis=1))
@@ -83,22 +87,32 @@ def lags(
 
 
 def template_bank(
-    positions: np.ndarray, *, pitch: float, shortest: float | None = None
+    positions: np.ndarray,
+    *,
+    pitch: tuple[float, float],
+    shortest: float | None = None,
 ) -> Bank:
     """The templates of an array whose live sites stand at `positions` (site, 2) in mm.
 
-    Wavelengths reach from `shortest` mm (4 `pitch`, below which a wave cannot be told
-    from its alias) to four times the array, beyond which a plane wave changes by less
-    than a quarter of a cycle across it. Raises `InputError` below 9 sites.
+    Wavelengths reach from `shortest` mm (4 pitches along x and along y, below which a
+    wave is hard to tell from its alias) to four times the array, beyond which a plane
+    wave changes by less than a quarter of a cycle across it. Raises `InputError` below
+    9 sites.
     """
     if len(positions) < LEAST_SITES:
         raise InputError(
             f"{len(positions)} live sites; waves of several kinds need at least "
             f"{LEAST_SITES}"
         )
+    if shortest is not None and not 0 < shortest < np.inf:
+        raise InputError(f"shortest is {shortest:g} mm; it is a wavelength above 0")
     low, high = positions.min(axis=0), positions.max(axis=0)
-    extent = high - low + pitch
-    highest = 2 * np.pi / (shortest if shortest is not None else 4 * pitch)
+    extent = high - low + np.array(pitch)
+    highest = (
+        2
+        * np.pi
+        / np.array([4 * each if shortest is None else shortest for each in pitch])
+    )
     parts = [_planes(extent, highest), *_curved(low, high, extent, highest),
              _one("synchronous")]  # fmt: skip
     kind, wave, centre, charge, radial = (
@@ -108,36 +122,37 @@ def template_bank(
     lag = lags(positions, middle=middle, wave=wave, centre=centre, charge=charge,
                radial=radial)  # fmt: skip
     matrix = (np.exp(1j * lag) / len(positions)).astype(np.complex64)
-    return Bank(positions, middle, kind, wave, centre, charge, radial, matrix)
+    return Bank(positions, middle, kind, wave, centre, charge, radial, matrix, highest)
 
 
 _Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _planes(extent: np.ndarray, highest: float) -> _Part:
+def _planes(extent: np.ndarray, highest: np.ndarray) -> _Part:
     """Wave vectors half a cycle across the array apart, without the longest ones."""
     axes = []
-    for across in extent:
+    for across, most_of in zip(extent, highest, strict=True):
         step = np.pi / across
-        most = int(highest / step)
+        most = int(most_of / step * (1 + 1e-9))
         axes.append(step * np.arange(-most, most + 1))
     waves = np.stack([each.ravel() for each in np.meshgrid(*axes)], axis=-1)
-    length = np.hypot(*waves.T)
+    length = np.hypot(*(waves / highest).T)  # 1 at the limit
     change = np.hypot(*(waves * extent).T)  # rad across the array
-    waves = waves[(length <= highest * (1 + 1e-9)) & (change >= np.pi / 2)]
+    waves = waves[(length <= 1 + 1e-9) & (change >= np.pi / 2)]
     count = len(waves)
     return (np.full(count, KINDS.index("plane")), waves, np.zeros((count, 2)),
             np.zeros(count), np.zeros(count))  # fmt: skip
 
 
 def _curved(
-    low: np.ndarray, high: np.ndarray, extent: np.ndarray, highest: float
+    low: np.ndarray, high: np.ndarray, extent: np.ndarray, highest: np.ndarray
 ) -> list[_Part]:
     axes = [np.linspace(a, b, _CENTRES if b > a else 1)
             for a, b in zip(low, high, strict=True)]  # fmt: skip
     centres = np.stack([each.ravel() for each in np.meshgrid(*axes)], axis=-1)
     step = np.pi / extent.max()
-    turns = np.arange(1, min(_MOST_TURNS, max(1, int(highest / step))) + 1) * step
+    most = min(_MOST_TURNS, max(1, int(highest.min() / step)))
+    turns = np.arange(1, most + 1) * step
     # a spiral of less than a cycle across the array is a rotation, or a radial wave
     wound = turns[1:]
     return [

@@ -2,20 +2,21 @@
 
 Each frame has a score for every kind of wave (`cortexwave.analysis.templates`). A
 smooth field in which nothing travels scores too, now and then and for a while; so
-scores are standardised by surrogates of the same field without lags (`reversed_lags`:
-the null N3f). A stretch is a run of frames above the 99th percentile of theirs, or of a
-score of 0.85 that anybody would see in the maps. Its mass is the sum of what it has
-above that percentile. Each other surrogate gives the greatest mass it has anywhere, of
-any kind; a stretch is a wave where hardly any surrogate reaches its mass (Maris &
+scores are standardised by surrogates of the same field without lags
+(`LocalSurrogates`). A stretch is a run of frames above the 99th percentile of theirs,
+or of a score of 0.85 that anybody would see in the maps. Its mass is the sum of what it
+has above that percentile. Each other surrogate gives the greatest mass it has anywhere,
+of any kind; a stretch is a wave where hardly any surrogate reaches its mass (Maris &
 Oostenveld 2007, J Neurosci Methods 164:177, the greatest cluster as the statistic,
 which holds the rate of false alarms for the whole recording).
 
-A frame that follows unison better than the wave counts for nothing: a field in unison
-with noise on it always leans some way or other.
+A frame counts for nothing where its score is what phases that know nothing of the wave
+would reach, and where it is told as well by unison, or by two phases half a cycle apart
+(`|mean exp(2 i phase)|` is 1 for any one pattern that does not travel): a response
+that begins everywhere at once, with noise on it, always leans some way or other.
 
-What goes on unchanged, at one frequency, for the whole segment has no lags that could
-be told from their reverse in this way, and little can be told of a segment of which a
-wave fills the better part; `cortexwave.analysis.net_lags` is for that.
+What goes on unchanged for long, at one frequency, is hardly told from two patterns that
+stand, a quarter of a cycle apart; `cortexwave.analysis.net_lags` is for that.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from cortexwave.analysis.templates import KINDS, TRAVELLING, Bank
 
 THRESHOLD_QUANTILE = 0.99
 SEEN = 0.85  # a score that is a stretch of itself, tested like any other
-_TILE_FREQUENCIES = 4
-_ABOVE_BAND = 1.5  # a field is looked at up to so many times its highest frequency
+WINDOW_CYCLES = 5  # of the band's lower end, in a window of the surrogates
+_TILE = 4  # neighbouring frequencies that are mixed
 _SYNCHRONOUS = KINDS.index("synchronous")
+# log of the odds against phases that know nothing reaching the floor in a frame
+_ODDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def test_segment(
     bank: Bank,
     *,
     rate: float,
-    highest: float,
+    lowest: float,
     seed: int,
     count: int,
     calibrations: int,
@@ -67,41 +70,41 @@ def test_segment(
     """The stretches of a segment and the masses of `count` surrogates.
 
     `analytic` (frame, site) is the analytic signal at the live sites of the bank,
-    without gaps, sampled at `rate` Hz, in a band that ends at `highest` Hz. The field
-    is looked at three times per cycle of the highest frequency. `calibrations` other
-    surrogates standardise the scores.
+    without gaps, sampled at `rate` Hz, in a band that begins at `lowest` Hz.
+    `calibrations` other surrogates standardise the scores.
     """
-    frames = len(analytic)
-    spectrum = Spectrum.of(analytic, rate=rate, highest=_ABOVE_BAND * highest)
     draw = np.random.default_rng(seed)
-    own, templates = _scores(spectrum.field(), bank)
+    surrogates = LocalSurrogates.of(analytic, round(WINDOW_CYCLES / lowest * rate))
+    floor = chance_scores(bank)
+
+    def scores(field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _scores(field, bank, floor)
+
+    own, templates = scores(analytic)
     null = np.concatenate(
-        [_scores(spectrum.reversed_lags(draw).field(), bank)[0]
-         for _ in range(calibrations)]
-    )  # fmt: skip
+        [scores(surrogates.made(draw))[0] for _ in range(calibrations)]
+    )
     centre, spread = null.mean(axis=0), np.maximum(null.std(axis=0), 1e-6)
     limit = np.quantile((null - centre) / spread, THRESHOLD_QUANTILE, axis=0)
 
-    def beyond(scores: np.ndarray) -> np.ndarray:
-        return (scores - centre) / spread - limit
+    def beyond(scored: np.ndarray) -> np.ndarray:
+        return np.where(scored > 0, (scored - centre) / spread - limit, -np.inf)
 
-    longer = frames / spectrum.frames
     excess = beyond(own)
     found = []
     for k, kind in enumerate(TRAVELLING):
         for start, stop, mass in _stretches(excess[:, k], own[:, k]):
             peak = start + int(own[start:stop, k].argmax())
-            found.append(Stretch(
-                kind, round(start * longer), min(frames, round(stop * longer)), mass,
-                float(own[start:stop, k].sum()), int(templates[peak, k]),
-            ))  # fmt: skip
+            found.append(Stretch(kind, start, stop, mass,
+                                 float(own[start:stop, k].sum()),
+                                 int(templates[peak, k])))  # fmt: skip
     masses = []
     for _ in range(count):
-        scores = _scores(spectrum.reversed_lags(draw).field(), bank)[0]
-        over = beyond(scores)
+        scored = scores(surrogates.made(draw))[0]
+        over = beyond(scored)
         masses.append(max(
             (mass for k in range(len(TRAVELLING))
-             for _, _, mass in _stretches(over[:, k], scores[:, k])), default=0.0,
+             for _, _, mass in _stretches(over[:, k], scored[:, k])), default=0.0,
         ))  # fmt: skip
     return SegmentTest(found, np.array(masses))
 
@@ -110,49 +113,95 @@ test_segment.__test__ = False  # type: ignore[attr-defined]  # not one of pytest
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Fourier coefficients of an analytic signal up to a frequency, from the lowest."""
+class LocalSurrogates:
+    """Fields without lags that are, from window to window, as smooth and as strong.
 
-    values: np.ndarray  # (bin, site) complex
-    first: int  # signed number of the first bin
-    frames: int  # that the field is given in
+    Where nothing travels the real and the imaginary parts of the Fourier coefficients
+    of neighbouring frequencies are draws of one Gaussian whose covariance over sites
+    is that of lag 0; so any rotation of them among one another is as likely. Each tile
+    of four frequencies, in each window, is turned by a random one: it keeps the sum of
+    Re(X X*) of the tile exactly (the null N3f, from window to window) and leaves no
+    lag. Windows (sine tapers that overlap by half) keep what changes with time: a
+    field that is smoother for a while has surrogates that are. Within a window, and a
+    tile, it is taken not to change.
+    """
+
+    spectra: np.ndarray  # (window, tile, 2 x frequency, site): real parts, imaginary
+    window: int
+    frames: int
 
     @classmethod
-    def of(cls, analytic: np.ndarray, *, rate: float, highest: float) -> Spectrum:
-        """`analytic` (frame, site); its frequencies within +-`highest` Hz."""
-        frames = len(analytic)
-        most = min((frames - 1) // 2, int(highest * frames / rate))
-        whole = scipy.fft.fft(analytic, axis=0)
-        bins = np.arange(-most, most + 1)
-        return cls(whole[bins], -most, scipy.fft.next_fast_len(len(bins)))
+    def of(cls, analytic: np.ndarray, window: int) -> LocalSurrogates:
+        """`analytic` (frame, site), windows of about `window` frames."""
+        frames, sites = analytic.shape
+        window = max(4 * _TILE, min(window, frames)) // (2 * _TILE) * (2 * _TILE)
+        pieces = _windows(analytic, window) * _taper(window)[:, None]
+        bins = scipy.fft.fft(pieces, axis=1).reshape(-1, window // _TILE, _TILE, sites)
+        return cls(np.concatenate([bins.real, bins.imag], axis=2), window, frames)
 
-    def field(self) -> np.ndarray:
-        """The field of these frequencies, (frames, site)."""
-        padded = np.zeros((self.frames, self.values.shape[1]), self.values.dtype)
-        padded[np.arange(self.first, self.first + len(self.values))] = self.values
-        return scipy.fft.ifft(padded, axis=0)
-
-    def reversed_lags(self, draw: np.random.Generator) -> Spectrum:
-        """The field with lags of random sign at each tile of frequencies.
-
-        As `covariance_surrogates.without_lags`, which see: keeps the power of every
-        site and the real part of the cross-spectrum of any two at every frequency.
-        """
-        count = len(self.values)
-        tile = min(_TILE_FREQUENCIES, max(1, count // 16))
-        tiles = np.arange(count) // tile
-        turned = draw.random(tiles[-1] + 1)[tiles] < 0.5
-        phase = np.exp(2j * np.pi * draw.random(count))
-        values = np.where(turned[:, None], self.values.conj(), self.values)
-        return Spectrum(values * phase[:, None], self.first, self.frames)
+    def made(self, draw: np.random.Generator) -> np.ndarray:
+        """One surrogate, (frame, site)."""
+        windows, tiles, parts, sites = self.spectra.shape
+        turned = _rotations(draw, parts, windows * tiles) @ self.spectra.reshape(
+            windows * tiles, parts, sites
+        )
+        bins = turned[:, :_TILE] + 1j * turned[:, _TILE:]
+        pieces = scipy.fft.ifft(bins.reshape(windows, self.window, sites), axis=1)
+        pieces *= _taper(self.window)[:, None]
+        half = self.window // 2
+        joined = np.zeros(((windows + 1) * half, sites), dtype=pieces.dtype)
+        for k, piece in enumerate(pieces):
+            joined[k * half : k * half + self.window] += piece
+        return joined[half : half + self.frames]
 
 
-def _scores(field: np.ndarray, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of the travelling kinds and their templates, each (frame, kind)."""
-    scores, templates = bank.scores(field / np.maximum(np.abs(field), 1e-300))
-    follows = scores > scores[:, _SYNCHRONOUS, None]
-    travelling = len(TRAVELLING)
-    return np.where(follows, scores, 0)[:, :travelling], templates[:, :travelling]
+def _taper(window: int) -> np.ndarray:
+    """Square root of Hann's: the squares of two that overlap by half add up to 1."""
+    return np.sin(np.pi * (np.arange(window) + 0.5) / window)
+
+
+def _windows(analytic: np.ndarray, window: int) -> np.ndarray:
+    """(window, frame, site), each half a window after the last; zeros at both ends."""
+    half = window // 2
+    frames = len(analytic)
+    count = -(-frames // half) + 1
+    padded = np.zeros(((count + 1) * half, analytic.shape[1]), dtype=complex)
+    padded[half : half + frames] = analytic
+    return np.stack([padded[k * half : k * half + window] for k in range(count)])
+
+
+def _rotations(draw: np.random.Generator, size: int, count: int) -> np.ndarray:
+    """Random rotations and reflections (count, size, size), all alike likely."""
+    made, triangle = np.linalg.qr(draw.standard_normal((count, size, size)))
+    # Mezzadri 2007 (Notices AMS 54:592): without the signs they are not alike likely
+    return made * np.sign(np.diagonal(triangle, axis1=1, axis2=2))[:, None, :]
+
+
+def chance_scores(bank: Bank) -> np.ndarray:
+    """The score of each travelling kind that free phases reach once in 150 frames.
+
+    Of n free phases |mean|^2 is exponential with mean 1/n, and the greatest of m of
+    them exceeds (log m + c)/n with a chance of about exp(-c).
+    """
+    counts = [max(1, int((bank.kind == k).sum())) for k in range(len(TRAVELLING))]
+    sites = len(bank.positions)
+    return np.sqrt((np.log(counts) + _ODDS) / sites)
+
+
+def _scores(
+    field: np.ndarray, bank: Bank, floor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the travelling kinds and their templates, each (frame, kind).
+
+    0 where unison, two opposite phases or chance would do as well.
+    """
+    phasors = field / np.maximum(np.abs(field), 1e-30)
+    scores, templates = bank.scores(phasors)
+    opposite = np.abs((phasors**2).mean(axis=1))
+    rest = np.maximum(scores[:, _SYNCHRONOUS], opposite)[:, None]
+    travelling = scores[:, : len(TRAVELLING)]
+    counts = (travelling > rest) & (travelling > floor)
+    return np.where(counts, travelling, 0), templates[:, : len(TRAVELLING)]
 
 
 def _stretches(excess: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, float]]:

@@ -23,6 +23,10 @@ _FEWEST_CYCLES = 10
 _SITES = 16
 _ARRAY = 0.25  # of a wavelength
 _RATE = 10  # samples per cycle of the highest frequency
+_MODULES = (
+    "sources active one after another, and channels delayed by the instrument, look "
+    "alike"
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ def verdict(
     `lags_missing`: why there are none. `aliasing`: what `check_sampling` says.
     """
     reasons = [*_too_little(material)]
+    if not int(events.attrs["frames"]):
+        reasons.append(
+            "too few frames that the filter does not spoil to look for events"
+        )
     tested, lag_words, lagging = _lag_words(lags, lags_missing)
     if not tested:
         reasons.append(lag_words)
@@ -85,10 +93,15 @@ def verdict(
     if lagging or waves:
         found = [words for holds, words in ((lagging, lag_words), (waves, event_words))
                  if holds]  # fmt: skip
+        cautions.insert(0, _MODULES)
         return Verdict("travelling waves", f"Travelling waves: {'; '.join(found)}.",
                        (), tuple(cautions))  # fmt: skip
-    said = (f"No propagation found: {lag_words}; {event_words}. This does not show "
-            "that nothing travels.")  # fmt: skip
+    seen = int(np.sum(np.isfinite(events["mass"].values)))
+    described = (
+        f" {seen} episode(s) follow a wave, which chance does too." if seen else ""
+    )
+    said = (f"No propagation found: {lag_words}; {event_words}.{described} This does "
+            "not show that nothing travels.")  # fmt: skip
     return Verdict("no propagation found", said, (), tuple(cautions))
 
 
@@ -148,6 +161,7 @@ def _cautions(material: Material, lags: xr.Dataset | None) -> list[str]:
         )
     if lags is not None and lags.attrs.get("caution"):
         found.append(str(lags.attrs["caution"]))
-    if lags is not None and "common_average" in str(lags.attrs.get("reference", "")):
-        found.append("a common average reference adds and takes away phase gradients")
+    reference = str(lags.attrs.get("reference", "")) if lags is not None else ""
+    if any(word in reference.lower() for word in ("average", "median", "car")):
+        found.append(f"the reference ({reference}) adds and takes away phase gradients")
     return found

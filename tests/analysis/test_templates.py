@@ -18,7 +18,7 @@ def _grid(rows: int = 10, columns: int = 10) -> np.ndarray:
     return PITCH * np.stack([x.ravel(), y.ravel()], axis=-1)
 
 
-BANK = template_bank(_grid(), pitch=PITCH)
+BANK = template_bank(_grid(), pitch=(PITCH, PITCH))
 
 
 def _phasors(lag: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_a_turning_wave_is_followed_with_its_sense_and_spread(charge, radial):
 def test_dead_sites_are_left_out_and_do_not_move_the_answer():
     live = np.ones(100, dtype=bool)
     live[[0, 9, 90, 99, 26, 73]] = False
-    bank = template_bank(_grid()[live], pitch=PITCH)
+    bank = template_bank(_grid()[live], pitch=(PITCH, PITCH))
     apart = bank.positions - (1.37, 2.11)
     found = best_wave(_phasors(2 * np.pi / 3.1 * np.hypot(*apart.T)), bank)
     np.testing.assert_allclose(found.centre, (1.37, 2.11), atol=0.01)
@@ -130,7 +130,7 @@ def test_planes_stay_within_the_alias_guard_and_are_not_near_unison():
 
 def test_fewer_than_nine_sites_are_refused():
     with pytest.raises(InputError, match="8 live sites"):
-        template_bank(_grid()[:8], pitch=PITCH)
+        template_bank(_grid()[:8], pitch=(PITCH, PITCH))
 
 
 def test_kinds_that_travel_come_first():

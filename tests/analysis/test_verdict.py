@@ -17,7 +17,8 @@ ENOUGH = Material(sites=100, extent=4.0, seconds=60.0, rate=1000.0, band=(5.0, 4
 def _events(waves: int) -> xr.Dataset:
     is_wave = np.arange(5) < waves
     return xr.Dataset(
-        {"is_wave": ("event", is_wave)}, attrs={"alpha": 0.05, "count": 99}
+        {"is_wave": ("event", is_wave), "mass": ("event", np.ones(5))},
+        attrs={"alpha": 0.05, "count": 99, "frames": 1000},
     )
 
 
@@ -81,4 +82,9 @@ def test_cautions_stand_beside_a_verdict_and_do_not_change_it():
     slow = replace(ENOUGH, rate=160.0)
     found = verdict(slow, _events(1), _lags(0.6, caution="steady"), aliasing="maybe")
     assert found.word == "travelling waves"
-    assert [each.split()[0] for each in found.cautions] == ["160", "steady", "maybe"]
+    assert [each.split()[0] for each in found.cautions] == [
+        "sources",
+        "160",
+        "steady",
+        "maybe",
+    ]
