@@ -50,7 +50,7 @@ def picked(recording: xr.Dataset, variable: str | None = None) -> xr.DataArray:
     """The field to analyse: the one named, or the only one there is.
 
     Raises `InputError` (or `SchemaError`) naming the variable where it is none, is
-    complex, whole numbers, an angle, or has no finite value.
+    complex, whole numbers, an angle, or has no frames or no sites.
     """
     schema.validate(recording, schema.RECORDING)
     names = schema.field_names(recording)
@@ -65,6 +65,11 @@ def picked(recording: xr.Dataset, variable: str | None = None) -> xr.DataArray:
     if not ({"y", "x", "channel"} & set(values.dims)):
         raise InputError(
             f"field '{variable}' has dims {values.dims}: no sites (y, x or channel)"
+        )
+    empty = [str(dim) for dim, size in values.sizes.items() if size == 0]
+    if empty:
+        raise InputError(
+            f"field '{variable}' is empty: it has 0 values along {', '.join(empty)}"
         )
     kind = values.dtype.kind
     if kind == "c":
@@ -124,6 +129,13 @@ def sites_of(values: xr.DataArray) -> Sites:
 
 def _axis(values: xr.DataArray, axis: str) -> np.ndarray:
     at = np.asarray(values[axis].values, dtype=float)
+    unknown = np.flatnonzero(~np.isfinite(at))
+    if unknown.size:
+        raise InputError(
+            f"'{axis}' of field '{values.name}' is {at[unknown[0]]} at index "
+            f"{unknown[0]} ({unknown.size} of {at.size} are not finite); every row and "
+            "column of a lattice needs its place in mm"
+        )
     if at.size > 1:
         steps = np.diff(at)
         step = (at[-1] - at[0]) / (at.size - 1)

@@ -156,3 +156,14 @@ def test_a_clock_of_single_precision_is_uniform_and_a_gap_is_not():
     gap = np.asarray(field["time"]) + 0.01 * (np.arange(5000) > 100)
     with pytest.raises(InputError, match=r"0\.011 s after 0\.1 s"):
         sampling_rate(field.assign_coords(time=("time", gap, S)))
+
+
+@pytest.mark.parametrize("axis", ["y", "x"])
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_a_row_or_column_without_a_place_is_refused(axis, lost):
+    field = _lattice(np.zeros((5, 4, 4)))["lfp"]
+    at = field[axis].values.copy()
+    at[1] = lost
+    placed = field.assign_coords({axis: (axis, at, MM)})
+    with pytest.raises(InputError, match=rf"'{axis}' of field 'lfp' is .* index 1"):
+        sites_of(placed)
