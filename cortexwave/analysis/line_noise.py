@@ -150,7 +150,7 @@ def _ratios(
         total, count = np.zeros((sites, around.size + 1)), np.zeros(sites)
         for block in courses.reshape(-1, sites, frames):
             whole = np.flatnonzero(np.ptp(block, axis=-1) > 0)  # not NaN nor constant
-            for start in starts:
+            for start in starts if whole.size else ():
                 part = scipy.signal.detrend(block[whole, start : start + length])
                 total[whole] += np.abs(part @ table) ** 2
                 count[whole] += 1

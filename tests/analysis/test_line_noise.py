@@ -207,3 +207,12 @@ def test_a_gap_names_its_channel():
     rows[1, 5:9] = np.nan
     with pytest.raises(InputError, match="channel E2 4"):
         line_noise(recording(rows), frequency=60.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.0])
+def test_a_field_of_dead_sites_has_no_ratio_and_stays_as_it_was(value):
+    dead = recording(np.full((3, 2000), value))
+    found = line_noise(dead, frequency=60.0)
+    assert np.isnan(found["line_ratio"]).all() and np.isnan(found["line_p"]).all()
+    freed = remove_line_noise(dead, frequency=60.0)
+    np.testing.assert_array_equal(freed["lfp"], dead["lfp"])
