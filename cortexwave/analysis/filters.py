@@ -14,7 +14,8 @@ separated by semicolons.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 
 import numpy as np
 import scipy.signal
@@ -138,12 +139,14 @@ def band_pass(
 
     Zero-phase for maps; causal where what is not yet must not be seen, as for memory.
     `valid` is False within `edge_seconds` of both ends (of the start, if causal); a
-    warning says so where no frame is left. Sites that never change become 0.
+    warning says so where no frame is left. Sites that never change become 0;
+    `InputError` where that is so of all of them, or they are missing.
     """
     values = picked(recording, variable)
     rate = sampling_rate(values)
     edge = edge_seconds(rate=rate, band=band, order=order, causal=causal)
     courses = site_courses(values)
+    _check_live(values, courses)
     made = butterworth(courses, rate=rate, band=band, order=order, causal=causal)
     made[courses.max(axis=-1) == courses.min(axis=-1)] = 0  # not what rounding leaves
     how = "causal" if causal else f"zero-phase, ends reflected over {6 * order} frames"
@@ -172,7 +175,9 @@ def notch(
     rate = sampling_rate(values)
     sections = _notches(rate, frequency, width, harmonics)
     edge = _notch_reach(sections) / rate
-    made = _applied(sections, site_courses(values), _notch_reach(sections), float)
+    courses = site_courses(values)
+    _check_live(values, courses)
+    made = _applied(sections, courses, _notch_reach(sections), float)
     said = (
         f"notch at {frequency:g} Hz and {harmonics - 1} harmonics, {width:g} Hz wide, "
         f"zero-phase, {edge:.3g} s spoilt"
@@ -209,6 +214,14 @@ def site_courses(values: xr.DataArray) -> np.ndarray:
     courses = courses_of(values)
     known_courses(courses, name=lambda at: _site_name(values, at))
     return courses
+
+
+def _check_live(values: xr.DataArray, courses: np.ndarray) -> None:
+    if not (courses.max(axis=-1) > courses.min(axis=-1)).any():  # NaN is not greater
+        raise InputError(
+            f"field '{values.name}': no site is live; all {courses.shape[-2]} are "
+            "missing or constant, so there is nothing to filter"
+        )
 
 
 def known_courses(
@@ -307,9 +320,14 @@ def _sections(rate: float, band: tuple[float, float], order: int) -> np.ndarray:
 
 def check_band(band: tuple[float, float], rate: float) -> None:
     """`InputError` where a band in Hz cannot be one at this sampling rate."""
-    if len(band) != 2 or not np.all(np.isfinite(band)):
+    ends = list(band) if isinstance(band, Sequence | np.ndarray) else []
+    if (
+        isinstance(band, str)
+        or len(ends) != 2
+        or not all(isinstance(end, Real) and np.isfinite(end) for end in ends)
+    ):
         raise InputError(f"band is {band!r}; give two frequencies in Hz, (low, high)")
-    low, high = band
+    low, high = ends
     if low <= 0:
         raise InputError(f"band begins at {low:g} Hz; it must begin above 0 Hz")
     if low >= high:

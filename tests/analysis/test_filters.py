@@ -424,3 +424,29 @@ def test_a_filter_warns_of_nothing_where_all_is_well():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         band_pass(recording(noise((3000, 4))), band=BAND)
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.0])
+@pytest.mark.parametrize("filtered", [
+    lambda given: band_pass(given, band=BAND),
+    lambda given: notch(given, frequency=50.0, width=2.0),
+], ids=["band_pass", "notch"])  # fmt: skip
+def test_a_field_without_a_live_site_is_not_filtered(filtered, value):
+    with pytest.raises(InputError, match="'lfp': no site is live; all 3 are missing"):
+        filtered(recording(np.full((2000, 3), value)))
+
+
+@pytest.mark.parametrize(
+    "band",
+    [5.0, None, (None, 40), "5:40", ("5", "40"), (5, 10, 40), (5 + 1j, 40), {5, 40}],
+)
+def test_a_band_that_is_not_two_numbers_is_refused(band):
+    with pytest.raises(InputError, match="give two frequencies in Hz"):
+        band_pass(recording(noise((2000, 3))), band=band)
+
+
+def test_two_numbers_of_any_kind_are_a_band():
+    given = recording(noise((2000, 3)))
+    due = band_pass(given, band=BAND)
+    for band in ([5, 40], np.array([5.0, 40.0]), np.array([5, 40], dtype="f4")):
+        np.testing.assert_allclose(band_pass(given, band=band)["lfp"], due["lfp"])
