@@ -10,6 +10,7 @@ and `drive_` (in the file they are the groups /events and /drive).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -106,6 +107,8 @@ def field_names(recording: xr.Dataset) -> list[str]:
 
 def validate(dataset: xr.Dataset, schema: Schema) -> None:
     """Raise `SchemaError` naming everything in which the dataset is not the noun."""
+    if not isinstance(dataset, xr.Dataset):
+        raise SchemaError(f"not a {schema.name}: {_other(dataset)}")
     faults: list[str] = []
     names = field_names(dataset)
     if not names:
@@ -136,6 +139,21 @@ def validate(dataset: xr.Dataset, schema: Schema) -> None:
             faults.append("'time' does not increase")
     if faults:
         raise SchemaError(f"not a {schema.name}: " + "; ".join(faults))
+
+
+def _other(given: object) -> str:
+    """What was given instead of a dataset, and how to come by one."""
+    if isinstance(given, xr.DataArray):
+        name = str(given.name) if given.name is not None else "lfp"
+        return f"a DataArray; give a Dataset: .to_dataset(name={name!r})"
+    if isinstance(given, np.ndarray):
+        return (
+            f"a bare array of shape {given.shape}; give an xarray Dataset, which says "
+            "what its axes and units are"
+        )
+    if isinstance(given, str | Path):
+        return f"the text {str(given)!r}; give the Dataset: open_recording of a path"
+    return f"{type(given).__name__}; give an xarray Dataset"
 
 
 def _is_part(dims: tuple, order: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ evidence that anything travels: see `NO_EVIDENCE`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -183,6 +183,9 @@ def measure(field: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     schema.validate_wave_field(field)
     if isinstance(names, str):
         raise InputError(f"names is the text {names!r}; give a list: [{names!r}]")
+    if not isinstance(names, Iterable):
+        raise InputError(f"names is {names!r}; give a list of measures: ['speed']")
+    names = list(names)
     sites = sites_of(field["phase"])
     _check(names, sites)
     per_frame = [name for name in names if MEASURES[name].per == "frame"]

@@ -76,6 +76,7 @@ def wave_field(
         raise InputError(f"method is {method!r}; it can be {get_args(PhaseMethod)}")
     values = picked(recording, variable)
     rate = sampling_rate(values)
+    check_band(band, rate)
     sites = sites_of(values)
     chosen = _Method(method, rate, (float(band[0]), float(band[1])), order, margins)
     time = np.asarray(values["time"].values, dtype=float)
@@ -133,7 +134,6 @@ class _Method:
     margins: tuple[int, int]
 
     def __post_init__(self) -> None:
-        check_band(self.band, self.rate)
         if self.name == "morlet" and self.cycles < _FEWEST_CYCLES:
             raise InputError(
                 f"band {self.band[0]:g} to {self.band[1]:g} Hz is too wide for a "

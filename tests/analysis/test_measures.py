@@ -243,3 +243,8 @@ def test_what_stands_or_is_synchronous_in_noise_is_known_and_has_no_speed(seen):
     assert float(seen["standing"].standing_ratio.median()) > 0.8
     for kind in ("plane", "rotating", "source"):
         assert float(np.isnan(seen[kind].speed).mean()) < 0.05
+
+
+def test_names_that_are_no_list_are_refused(field):
+    with pytest.raises(InputError, match="names is None; give a list"):
+        measure(field, None)

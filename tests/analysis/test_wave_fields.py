@@ -416,3 +416,25 @@ def test_copies_of_a_signal_are_told_of_in_what_was_measured():
         field = wave_field(made.assign_attrs(origin="lab"), band=(5.0, 40.0))
     assert field.attrs["copies"] == 1
     assert wave_field(made, band=(5.0, 40.0)).attrs["copies"] == 0  # a model may
+
+
+@pytest.mark.parametrize("band", [5.0, None, (None, 40), "5:40", (5, 10, 40)])
+def test_a_band_that_is_not_two_numbers_is_refused(band):
+    refused(recorded(), "band is .*; give two frequencies in Hz", band=band)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        (lambda r: r["signal"], r"a DataArray; give a Dataset: .*name='signal'"),
+        (lambda r: r["signal"].values, r"a bare array of shape \(500, 6, 7\)"),
+        (lambda r: None, "NoneType; give an xarray Dataset"),
+        (lambda r: "run.h5", "the text 'run.h5'.*open_recording"),
+    ],
+)
+def test_what_is_no_dataset_is_named(given, match):
+    refused(given(recorded()), match, SchemaError)
+
+
+def test_a_recording_without_frames_is_refused():
+    refused(recorded().isel(time=slice(0)), "'signal' is empty: it has 0.*time")
