@@ -57,7 +57,8 @@ class Lags:
     asymmetry: np.ndarray  # (block, 2): sum of P(k) k / |k|, of all P = 1
     coherence: float  # of neighbouring segments
     steady: bool  # phases are kept for longer than blocks can be
-    spans: bool  # pairs of neighbours lie along both axes
+    near: Neighbours
+    of_sites: np.ndarray | None  # (entry, 2): the two sites; None: axes of many sites
 
 
 def block_lags(
@@ -123,7 +124,8 @@ def block_lags(
         asymmetry=np.add.reduceat(bias[kept], starts) / energy,
         coherence=float(coherence[0]) if coherence.size else np.nan,
         steady=steady,
-        spans=near.spans,
+        near=near,
+        of_sites=np.stack(upper, axis=1) if axes is None else None,
     )
 
 

@@ -30,12 +30,19 @@ import xarray as xr
 
 from cortexwave.analysis.block_lags import (
     ONE_LINE,
+    Lags,
     block_lags,
     degrees,
     direction_error,
 )
 from cortexwave.analysis.segment_spectra import Segments, live_in, segments_of
-from cortexwave.analysis.sign_flips import FEWEST_BLOCKS, flipped, lengths, signs
+from cortexwave.analysis.sign_flips import (
+    FEWEST_BLOCKS,
+    Flipped,
+    flipped,
+    lengths,
+    signs,
+)
 from cortexwave.analysis.sites import Sites, picked, sampling_rate, sites_of
 from cortexwave.errors import InputError
 
@@ -72,8 +79,13 @@ def net_lags(
     as the phase is kept), or a band wide enough without that rhythm; of mains hum,
     `remove_line_noise`. Nothing does for a wave of one frequency that never loses its
     phase.
-    `used_blocks`: how many coins there are. `verdict`: "net lags", "no net lags found"
-    (at `alpha`), or "undetermined: " and why.
+    `p_without_one_site`, where lags are found: the largest p that is left if one site
+    is; `rests_on_one_site` is 1 where it is above `alpha` and the statistics lose half
+    of their z with that site, else 0, and `caution` says so: of a wave each site has
+    its share. NaN of more than 128 sites. `caution` also says where only the omnibus
+    finds lags, which a delay of some channels by the instrument explains as well.
+    `used_blocks`: how many coins there are. `verdict`: "net lags", "lags of one site",
+    "no net lags found" (at `alpha`), or "undetermined: " and why.
 
     `segment` in s; None takes a sixteenth of the recording, but 2 to 4 cycles of the
     band's lower end at least and at most. Each trial is cut for itself. Channels that
@@ -113,11 +125,17 @@ _UNITS = {
     "p": "1", "p_directed": "1", "p_omnibus": "1", "z_directed": "1", "z_omnibus": "1",
     "direction": "deg", "direction_error": "deg", "slope_x": "1/mm", "slope_y": "1/mm",
     "asymmetry": "1", "asymmetry_chance": "1", "segment_coherence": "1",
-    "used_blocks": "1", "verdict": "",
+    "used_blocks": "1", "p_without_one_site": "1", "rests_on_one_site": "1",
+    "verdict": "",
 }  # fmt: skip
-_CAUTION = (
+_STEADY = (
     "a rhythm keeps its phase from segment to segment: segments are not independent, "
     "and two steady sources that do not travel would look alike"
+)
+_ONE_SITE = "the lags rest on one site, as of a channel that the instrument delays"
+_FIXED_PATTERN = (
+    "lags of a fixed pattern: a wave from one place, sources one after another, or "
+    "channels delayed by the instrument"
 )
 
 
@@ -145,26 +163,71 @@ def _tested(
         "omnibus": lengths(sign, lags.pairs),
     })  # fmt: skip
     slope = lags.slope.sum(axis=0)
+    found = not lags.steady and test.combined <= alpha
+    rests = _without_one_site(lags, sign, test, alpha) if found else (np.nan, np.nan)
     cautions = [
         said
-        for holds, said in ((lags.steady, _CAUTION), (not lags.spans, ONE_LINE))
+        for holds, said in (
+            (lags.steady, _STEADY),
+            (not lags.near.spans, ONE_LINE),
+            (found and rests[1] == 1, _ONE_SITE),
+            (found and test.p["directed"] > alpha, _FIXED_PATTERN),
+        )
         if holds
     ]
     p = {"p": test.combined, "p_directed": test.p["directed"],
          "p_omnibus": test.p["omnibus"]}  # fmt: skip
     if lags.steady:  # blocks are not independent, and p is that of nothing
         p = dict.fromkeys(p, np.nan)
-        said = f"undetermined: {_CAUTION}"
+        said = f"undetermined: {_STEADY}"
     else:
-        said = "net lags" if test.combined <= alpha else "no net lags found"
+        said = "net lags" if found else "no net lags found"
+        said = "lags of one site" if rests[1] == 1 else said
     return {
         **p,
         "z_directed": test.z["directed"], "z_omnibus": test.z["omnibus"],
-        "direction": degrees(slope) if lags.spans else np.nan,
-        "direction_error": direction_error(lags.slope) if lags.spans else np.nan,
+        "direction": degrees(slope) if lags.near.spans else np.nan,
+        "direction_error": direction_error(lags.slope) if lags.near.spans else np.nan,
         "slope_x": slope[0], "slope_y": slope[1],
         "asymmetry": asymmetry[0], "asymmetry_chance": asymmetry[1:].mean(),
         "segment_coherence": lags.coherence, "used_blocks": blocks,
         "cautions": cautions,
+        "p_without_one_site": rests[0], "rests_on_one_site": rests[1],
         "verdict": said,
     }  # fmt: skip
+
+
+def _without_one_site(
+    lags: Lags, sign: np.ndarray, test: Flipped, alpha: float
+) -> tuple[float, float]:
+    """The largest p with one site left out, and whether lags rest on that site (1, 0).
+
+    The same signs and sums, less the pairs that the site is in. Of many sites pairs are
+    of axes, which have no one site: NaN.
+    """
+    if lags.of_sites is None:
+        return np.nan, np.nan
+    first, second = lags.of_sites.T
+    blocks, near = len(lags.pairs), lags.near
+    flat = lags.pairs.reshape(blocks, -1)
+    products = flat @ flat.T
+    entry = np.zeros((lags.of_sites.max() + 1,) * 2, dtype=int)
+    entry[first, second] = entry[second, first] = np.arange(len(first))
+    lead = lags.pairs.sum(axis=1)[:, entry[near.first, near.second]]  # (block, pair)
+    lead = lead * np.where(near.first < near.second, 1.0, -1.0)
+    worst, rests = 0.0, 0.0
+    for site in range(len(entry)):
+        mine = lags.pairs[:, :, (first == site) | (second == site)].reshape(blocks, -1)
+        left = products - mine @ mine.T
+        others = (near.first != site) & (near.second != site)
+        slope = lead[:, others] @ near.apart[others] @ near.metric
+        again = flipped({
+            "directed": np.linalg.norm(sign @ slope, axis=1),
+            "omnibus": np.einsum("ca,ca->c", sign @ left, sign),
+        })  # fmt: skip
+        if again.combined > worst:
+            worst = again.combined
+            halved = [again.z[name] < test.z[name] / 2 for name in test.z
+                      if test.p[name] <= alpha]  # fmt: skip
+            rests = float(worst > alpha and all(halved))
+    return worst, rests

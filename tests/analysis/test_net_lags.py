@@ -211,7 +211,44 @@ def test_more_sites_than_axes_are_seen_through_principal_axes(monkeypatch):
     monkeypatch.setattr("cortexwave.analysis.block_lags.MOST_AXES", 10)
     monkeypatch.setattr("cortexwave.analysis.block_lags.principal_axes.__defaults__",
                         (10,))  # fmt: skip
-    assert net_lags(plane(), band=BAND, seed=1).p_omnibus.item() < 0.01
+    found = net_lags(plane(), band=BAND, seed=1)
+    assert found.p_omnibus.item() < 0.01
+    assert np.isnan(found.rests_on_one_site.item())  # axes have no one site
+
+
+@pytest.mark.parametrize("site", [(0, 0), (2, 2)])
+def test_lags_of_one_late_channel_rest_on_it_and_those_of_waves_on_none(site):
+    late = synthetic.smooth_noise(SITES, length=0.8, seed=1, duration=20.0, rate=200.0)
+    values = late.signal.values
+    values[1:, *site] = values[:-1, *site].copy()  # by 5 ms
+    values += 0.3 * np.random.default_rng(1).standard_normal(values.shape)
+    found = net_lags(late, band=(5.0, 30.0), seed=1)
+    assert found.p.item() <= 0.05
+    assert found.verdict.item() == "lags of one site"
+    assert found.rests_on_one_site.item() == 1
+    assert found.p_without_one_site.item() > 0.05
+    assert "rest on one site" in found.caution
+    waves = net_lags(plane(), band=BAND, seed=1)
+    assert waves.rests_on_one_site.item() == 0
+    assert waves.p_without_one_site.item() < 0.02
+    assert waves.caution == ""
+
+
+def test_without_one_site_is_what_the_rest_of_the_sites_give():
+    late = rhythm(delay=0.005 * ((X == 0.8) & (Y == 0.8)), seed=4)
+    found = net_lags(late, band=BAND, seed=1)
+    late.signal[:, 2, 2] = np.nan
+    rest = net_lags(late, band=BAND, seed=1)
+    # the metric of the slope is that of all sites: ranks may move by a few of 1,000
+    assert found.p_without_one_site.item() == pytest.approx(rest.p.item(), abs=0.05)
+
+
+def test_lags_of_the_omnibus_alone_may_be_of_the_instrument_and_say_so():
+    source = rhythm(delay=np.hypot(X - 1.0, Y - 1.0) / 60.0, seed=2)
+    found = net_lags(source, band=BAND, seed=1)
+    assert found.p_directed.item() > 0.05
+    assert "delayed by the instrument" in found.caution
+    assert found.rests_on_one_site.item() == 0
 
 
 def two_tones(apart=0.02, seconds=20, seed=1):
