@@ -30,7 +30,7 @@ SUFFIXES = (".h5", ".hdf5", ".nc")
 BESIDE = (".csv", ".png")  # written beside an analysis, under its name
 _CHUNK = 4096
 _MARK = "cortexwave_kind"
-_ASIDE = "coordinates_aside"
+_ASIDE = "coordinates_aside"  # those that are no axis, as x(channel)
 _LEAST_ROOM = 4 * 2**20  # bytes beside what is written
 _BARE = "This is a netCDF dimension but not a netCDF variable.%10d"
 
@@ -112,7 +112,9 @@ class WaveFileWriter:
 
     def _begin(self, measures: xr.Dataset) -> None:
         for dim in ("trial", "feature"):
-            if dim in measures.dims:
+            if dim in measures.coords:  # labels of the recording
+                _axis(self._file, dim, measures[dim])
+            elif dim in measures.dims:
                 numbers = np.arange(measures.sizes[dim], dtype="i4")
                 self._file.create_dataset(dim, data=numbers).make_scale(dim)
         time = self._file.create_dataset(
@@ -135,14 +137,15 @@ class WaveFileWriter:
         made = self._file.create_group(group, track_order=True)
         for dim, size in table.sizes.items():
             if dim in table.coords:
-                scale = _column(made, str(dim), table[dim])
-                scale.make_scale(str(dim))
-                _attributes(scale, table[dim].attrs)
+                _axis(made, str(dim), table[dim])
             else:
                 made.create_dataset(str(dim), (size,), "i4").make_scale(_BARE % size)
         for name, variable in table.variables.items():
             if name not in table.dims:
                 _describe(_column(made, str(name), variable), variable, made)
+        aside = [str(name) for name in table.coords if name not in table.dims]
+        if aside:
+            made.attrs[_ASIDE] = json.dumps(aside)
         for name, value in table.attrs.items():
             if value is not None:
                 made.attrs[str(name)] = (
@@ -189,6 +192,12 @@ def check_output(path: Path, *, overwrite: bool) -> None:
             f"{', '.join(there)}: would be replaced, as what goes with {path.name} "
             "gets that name; name another file, or --overwrite (overwrite=True)"
         )
+
+
+def _axis(group: h5py.Group, dim: str, labels: xr.DataArray) -> None:
+    scale = _column(group, dim, labels)
+    scale.make_scale(dim)
+    _attributes(scale, labels.attrs)
 
 
 def _column(

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cortexwave.analysis.wave_file import WaveFileWriter, is_wave_file
+from cortexwave.analysis.analysing import analyse
+from cortexwave.analysis.wave_file import WaveFileWriter, is_wave_file, read_group
 from cortexwave.errors import DiskFullError, RecordingError
+from cortexwave.wave_report import write_wave_page
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -75,3 +77,52 @@ def test_a_folder_is_no_output(tmp_path):
     (tmp_path / "w.h5").mkdir()
     with pytest.raises(RecordingError, match="is a folder"):
         _written(tmp_path / "w.h5", overwrite=True)
+
+
+def test_labels_of_trials_come_back(tmp_path):
+    trials = xr.concat([_table(), _table()], "trial").assign_coords(trial=[10, 20])
+    with WaveFileWriter(tmp_path / "w.h5", attributes={}) as file:
+        file.append(trials)
+        file.append(trials.assign_coords(time=trials["time"] + 0.1))
+        file.finish()
+    measures = read_group(tmp_path / "w.h5")
+    assert measures is not None
+    np.testing.assert_array_equal(measures["trial"], [10, 20])
+    assert measures["speed"].dims == ("trial", "time")
+    assert measures.sizes["time"] == 20
+
+
+def test_places_of_electrodes_come_back_as_coordinates(tmp_path):
+    at = {"units": "mm"}
+    table = xr.Dataset(
+        {"amplitude": ("channel", [1.0, 2.0], {"units": "uV"})},
+        {"channel": ["a", "b"], "x": ("channel", [0.0, 1.0], at),
+         "y": ("channel", [2.0, 3.0], at)},
+    )  # fmt: skip
+    with WaveFileWriter(tmp_path / "w.h5", attributes={}) as file:
+        file.append(_table())
+        file.write("sites", table)
+        file.finish()
+    xr.testing.assert_identical(read_group(tmp_path / "w.h5", "sites"), table)
+
+
+def test_scattered_electrodes_are_analysed_and_have_a_page(tmp_path):
+    rng = np.random.default_rng(0)
+    time = np.arange(375) / 125
+    x, y = 4 * rng.random((2, 20))
+    wave = np.cos(2 * np.pi * (12 * time[:, None] - x / 6))
+    values = 3 * wave + rng.standard_normal(wave.shape)
+    mm = {"units": "mm"}
+    scattered = xr.Dataset(
+        {"lfp": (("time", "channel"), values, {"units": "uV"})},
+        {"time": ("time", time, {"units": "s"}), "x": ("channel", x, mm),
+         "y": ("channel", y, mm)},
+    )  # fmt: skip
+    found = analyse(scattered, tmp_path / "w.h5", band=(5.0, 40.0), count=19,
+                    measures=["speed", "synchrony"])  # fmt: skip
+    for table in (found.maps, found.sites):
+        for name, at in (("x", x), ("y", y)):
+            assert table.coords[name].dims == ("channel",)
+            assert table[name].attrs["units"] == "mm"
+            np.testing.assert_array_equal(table[name], at)
+    assert write_wave_page(found, tmp_path / "w.png").stat().st_size > 0
