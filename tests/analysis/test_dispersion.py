@@ -208,6 +208,36 @@ def test_a_dispersive_mixture_has_its_relation_phase_and_group_speed():
     assert np.median(found.group_speed / group) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("frequency", [10.0, 10.5])
+@pytest.mark.parametrize("snr_db", [0.0, 20.0])
+@pytest.mark.parametrize("ridge", ["directed", "rings"])
+def test_the_leakage_of_a_line_is_no_ridge(frequency, snr_db, ridge):
+    sites = synthetic.lattice_sites((8, 8), spacing=0.4)
+    wave = synthetic.plane_wave(
+        sites, duration=8.0, rate=200.0, frequency=frequency, wavelength=3.0,
+        direction=60.0,
+    )  # fmt: skip
+    noisy = synthetic.with_noise(wave, snr_db=snr_db, seed=0)
+    found = dispersion(noisy, band=(4, 24), segment=0.5, seed=0, count=39, ridge=ridge)
+    others = found.sel(frequency=found.frequency != 10)
+    assert not others.is_ridge.any()
+    assert found.leaks.sel(frequency=[8, 12]).all()
+    assert not found.leaks.sel(frequency=10)
+
+
+def test_two_steady_lines_far_apart_are_two_ridges():
+    options = {"duration": 8.0, "rate": 200.0, "direction": 60.0}
+    both = synthetic.mixture(
+        synthetic.plane_wave(SITES, frequency=10.0, wavelength=3.0, **options),
+        synthetic.plane_wave(
+            SITES, frequency=20.0, wavelength=3.0, amplitude=0.5, **options
+        ),
+    )
+    found = dispersion(synthetic.with_noise(both, snr_db=0, seed=0), band=(4, 24),
+                       segment=0.5, seed=0, count=39)  # fmt: skip
+    assert found.frequency[found.is_ridge].values.tolist() == [10, 20]
+
+
 def test_isotropic_waves_have_rings_but_no_direction():
     sites = synthetic.lattice_sites((14, 14), spacing=0.6)
     recording = dispersive(sites, np.arange(0, 360, 5), duration=10.0)
