@@ -210,16 +210,19 @@ def recover(
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="Recording, or folder of a training.")],
+    path: Annotated[
+        Path, typer.Argument(help="Recording, wave analysis, or folder of a training.")
+    ],
     as_json: Json = False,
 ) -> None:
     """What a recording holds, and where it comes from; how a training went."""
     if path.is_dir():
         print_training(path, as_json)
         return
+    from cortexwave.analysis.wave_file import describe_wave_file, is_wave_file
     from cortexwave.recording.description import describe
 
-    described = describe(path)
+    described = describe_wave_file(path) if is_wave_file(path) else describe(path)
     if as_json:
         print_json(described)
     else:
@@ -252,9 +255,11 @@ def analyse(
     """Measure the waves of a recording: measures, events, null tests, a page."""
     from cortexwave.analysis.analyses import open_waves
     from cortexwave.analysis.analysing import analysing
+    from cortexwave.analysis.wave_file import refuse_wave_file
     from cortexwave.units import quantity
     from cortexwave.wave_report import write_wave_page
 
+    refuse_wave_file(recording)
     checked_method = one_of("--method", method, ("generalized", "hilbert", "morlet"))
     steps = analysing(
         recording, output, band=read_band(band), seed=seed, variable=field,
@@ -353,9 +358,12 @@ def view(
 
     Two recordings of one protocol are compared: their greatest difference is printed.
     """
+    from cortexwave.analysis.wave_file import refuse_wave_file
     from cortexwave.recording.reader import open_recording
     from cortexwave.view import draw, greatest_difference
 
+    for path in recordings:
+        refuse_wave_file(path)
     opened = [open_recording(path) for path in recordings]
     written = draw(opened, output, names=[path.name for path in recordings],
                    field=field, trial=trial, feature=feature)  # fmt: skip

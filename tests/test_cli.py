@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave.analysis.wave_file import WaveFileWriter
 from cortexwave.checking import read_band, read_bytes
+from cortexwave.cli import app
 from cortexwave.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -347,3 +349,35 @@ def test_a_size_that_is_none_is_told(text):
 def test_bands_and_sizes_are_read():
     assert read_band("500 mHz:0.04 kHz") == pytest.approx((0.5, 40))
     assert read_bytes("1.5 GiB") == 3 * 2**29
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory) -> Path:
+    """The file of an analysis with two events, one of which is a wave."""
+    time = ("time", [0.0, 0.1], {"units": "s"})
+    measures = xr.Dataset(
+        {"speed": ("time", [1.0, 2.0], {"units": "mm/s"})}, {"time": time}
+    )
+    path = tmp_path_factory.mktemp("waves") / "w.h5"
+    told = {"analysed": "lfp", "band": [5.0, 40.0]}
+    with WaveFileWriter(path, attributes=told) as file:
+        file.append(measures)
+        file.write("events", xr.Dataset({"is_wave": ("event", [True, False])}))
+        return file.finish(word="travelling waves", verdict="Travelling waves.")
+
+
+def test_info_of_an_analysis_tells_its_verdict(waves, capsys):
+    app(["info", str(waves), "--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    assert told["kind"] == "wave analysis" and told["band"] == [5.0, 40.0]
+    assert told["verdict"] == "Travelling waves."
+    assert (told["events"], told["waves"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["view", "-o", "a.png"], ["analyse", "--band", "5 Hz:40 Hz", "-o", "a.h5"]],
+)
+def test_an_analysis_is_no_recording_and_says_what_reads_it(waves, words):
+    with pytest.raises(InputError, match=r"w\.h5: a wave analysis.*open_waves"):
+        app([*words, str(waves)], standalone_mode=False)

@@ -238,6 +238,36 @@ def is_wave_file(path: str | Path) -> bool:
         return False
 
 
+def refuse_wave_file(path: str | Path) -> None:
+    """`RecordingError` where a file is an analysis, which is no recording."""
+    if is_wave_file(path):
+        raise RecordingError(
+            f"{path}: a wave analysis, not a recording; cortexwave.open_waves reads "
+            "it, and its page and table stand beside it (.png, .csv)"
+        )
+
+
+def describe_wave_file(path: str | Path) -> dict[str, Any]:
+    """What an analysis is of and what it found, as plain values: `info`."""
+    with open_file(Path(path), "r") as file:
+        attrs = dict(file.attrs)
+        if "band" not in attrs or "events/is_wave" not in file:
+            raise RecordingError(f"{path}: damaged, it lacks its band or its events")
+        found = np.asarray(file["events/is_wave"], dtype=bool)
+    told = ("recording_source", "recording_title", "analysed", "band", "phase_method",
+            "sampling_rate", "seed", "count", "alpha", "created", "cortexwave_version",
+            "git_commit", "word", "verdict")  # fmt: skip
+    known = {name: attrs[name] for name in told if attrs.get(name, "") != ""}
+    plain = {name: value.item() if isinstance(value, np.generic) else value
+             for name, value in known.items()}  # fmt: skip
+    plain["band"] = json.loads(plain["band"])
+    return {
+        "file": str(path), "kind": KIND, "events": int(found.size),
+        "waves": int(found.sum()), **plain,
+        "reads_it": "cortexwave.open_waves",
+    }  # fmt: skip
+
+
 def read_group(path: str | Path, group: str | None = None) -> xr.Dataset | None:
     """The measures of an analysis, or one of its tables; None where it is absent."""
     if not os.path.exists(path):
