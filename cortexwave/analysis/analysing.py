@@ -187,7 +187,7 @@ def _steps(
     with WaveFileWriter(
         output, attributes={**told, **of_recording}, overwrite=overwrite
     ) as file:
-        sums = FrameSums(Found((), np.zeros(wanted.count)))
+        sums = FrameSums(Found.nothing(wanted.count))
         part = None
         for number, (read, keep) in enumerate(blocks(frames, size=size, margin=margin)):
             yield Progress(read.start + keep.start, frames, "waves")

@@ -48,15 +48,24 @@ class Found:
     """Events of some segments, and the greatest mass in each surrogate of them all."""
 
     rows: tuple[dict, ...]
-    null_masses: np.ndarray  # (count,)
+    null_masses: np.ndarray  # (count,) the greatest
+    null_totals: np.ndarray  # (count,) of all together
+    total: float = 0.0
     frames: int = 0  # that were looked at
     shortest: float = 0.0  # mm
 
+    @classmethod
+    def nothing(cls, count: int) -> Found:
+        return cls((), np.zeros(count), np.zeros(count))
+
     def __add__(self, other: Found) -> Found:
-        return Found(self.rows + other.rows,
-                     np.maximum(self.null_masses, other.null_masses),
-                     self.frames + other.frames, max(self.shortest, other.shortest),
-                     )  # fmt: skip
+        return Found(
+            rows=self.rows + other.rows,
+            null_masses=np.maximum(self.null_masses, other.null_masses),
+            null_totals=self.null_totals + other.null_totals,
+            total=self.total + other.total, frames=self.frames + other.frames,
+            shortest=max(self.shortest, other.shortest),
+        )  # fmt: skip
 
 
 def find_waves(
@@ -80,10 +89,12 @@ def find_waves(
     `p` is the share of `count` surrogates without lags (N3f) in which any stretch, of
     any kind, anywhere in the recording, has such a mass, the recording counted in: it
     holds for all events together. `is_wave` where it is `alpha` or less. `null_mass`
-    over `surrogate` are those masses. Synchronous and standing episodes are described
-    only (p is NaN). Events last half a cycle or more. Surrogates are made in windows
-    of five cycles of the band's lower end: within one the field is taken to be
-    stationary. Stretches of `segment` s are standardised by themselves.
+    over `surrogate` are those masses; the attribute `p_together` is that of the mass of
+    all stretches together: many waves tell what one of them does not. Synchronous and
+    standing episodes are described only (p is NaN). Events last half a cycle or more.
+    Surrogates are made in windows of five cycles of the band's lower end: within one
+    the field is taken to be stationary. Stretches of `segment` s are standardised by
+    themselves.
 
     Wavelengths below `shortest` mm (4 pitches) are not looked for; of a lattice of more
     than 256 sites a pitch is that of the squares it is averaged over, as the attribute
@@ -105,7 +116,7 @@ def find_waves(
         )
     parts = -(-kept.frames // max(LEAST_FRAMES, round(segment * kept.rate)))
     ends = np.linspace(0, kept.frames, parts + 1).astype(int)
-    found = Found((), np.zeros(count))
+    found = Found.nothing(count)
     for k, (start, stop) in enumerate(pairwise(ends)):
         found = found + segment_events(
             kept.part(start, stop), seed=seed_of(seed, k), count=count,
@@ -141,7 +152,7 @@ def segment_events(
 
     Each trial and feature is tested by itself; the surrogates of all are joined.
     """
-    found = Found((), np.zeros(count))
+    found = Found.nothing(count)
     for trial, feature in np.ndindex(kept.live.shape):
         one = _One.of(kept, trial, feature, shortest)
         tested = test_segment(
@@ -152,9 +163,12 @@ def segment_events(
         rows = _travelling(one, tested.stretches)
         rows += _resting(one, rows)
         at = {"trial": trial, "feature": feature}
-        shortest_here = float(2 * np.pi / one.bank.highest.min())
-        found = found + Found(tuple(row | at for row in rows), tested.null_masses,
-                              kept.frames, shortest_here)  # fmt: skip
+        found = found + Found(
+            rows=tuple(row | at for row in rows), null_masses=tested.null_masses,
+            null_totals=tested.null_totals, frames=kept.frames,
+            total=sum(each.mass for each in tested.stretches),
+            shortest=float(2 * np.pi / one.bank.highest.min()),
+        )  # fmt: skip
     return found
 
 
@@ -289,6 +303,7 @@ def events_table(
             row["p"] = (1 + reached) / (1 + len(null))
             row["z"] = (row["mass"] - float(null.mean())) / spread
             row["is_wave"] = row["p"] <= alpha
+    beyond = int(np.sum(found.null_totals >= found.total)) if found.total else len(null)
     columns = {}
     values: np.ndarray
     for name, unit in COLUMNS.items():
@@ -305,6 +320,7 @@ def events_table(
     told = {"null": "without lags, from window to window", "frames": found.frames,
             "shortest_wavelength": found.shortest, "alpha": alpha,
             "count": len(null), "seed": seed,
+            "p_together": (1 + beyond) / (1 + len(null)),
             "direction_convention": schema.DIRECTION_CONVENTION}  # fmt: skip
     masses = ("surrogate", null, {"units": "1"})
     return xr.Dataset({**columns, "null_mass": masses}, attrs=kept | told)

@@ -51,10 +51,11 @@ class Stretch:
 
 @dataclass(frozen=True)
 class SegmentTest:
-    """Stretches of one segment, and the greatest mass in each of its surrogates."""
+    """Stretches of one segment, and the masses of those of its surrogates."""
 
     stretches: list[Stretch]
-    null_masses: np.ndarray  # (count,)
+    null_masses: np.ndarray  # (count,) the greatest
+    null_totals: np.ndarray  # (count,) of all together
 
 
 def test_segment(
@@ -98,15 +99,14 @@ def test_segment(
             found.append(Stretch(kind, start, stop, mass,
                                  float(own[start:stop, k].sum()),
                                  int(templates[peak, k])))  # fmt: skip
-    masses = []
-    for _ in range(count):
+    masses = np.zeros((2, count))
+    for made in range(count):
         scored = scores(surrogates.made(draw))[0]
         over = beyond(scored)
-        masses.append(max(
-            (mass for k in range(len(TRAVELLING))
-             for _, _, mass in _stretches(over[:, k], scored[:, k])), default=0.0,
-        ))  # fmt: skip
-    return SegmentTest(found, np.array(masses))
+        each = [mass for k in range(len(TRAVELLING))
+                for _, _, mass in _stretches(over[:, k], scored[:, k])]  # fmt: skip
+        masses[:, made] = max(each, default=0.0), sum(each)
+    return SegmentTest(found, *masses)
 
 
 test_segment.__test__ = False  # type: ignore[attr-defined]  # not one of pytest's

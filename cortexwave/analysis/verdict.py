@@ -90,9 +90,12 @@ def verdict(
     if reasons:
         said = f"Undetermined: {'; '.join(reasons)}."
         return Verdict("undetermined", said, tuple(reasons), tuple(cautions))
-    if lagging or waves:
-        found = [words for holds, words in ((lagging, lag_words), (waves, event_words))
-                 if holds]  # fmt: skip
+    together = float(events.attrs["p_together"])
+    if lagging or waves or together <= alpha:
+        found = [lag_words] if lagging else []
+        found += [event_words] if waves else []
+        if together <= alpha:
+            found.append(f"all episodes together (p = {together:.2g})")
         cautions.insert(0, _MODULES)
         return Verdict("travelling waves", f"Travelling waves: {'; '.join(found)}.",
                        (), tuple(cautions))  # fmt: skip

@@ -116,6 +116,23 @@ def test_a_clean_wave_is_described_though_no_surrogate_can_tell_it_apart():
     assert not bool(found["is_wave"])
 
 
+def test_clean_waves_together_tell_what_one_of_them_does_not():
+    time = {"duration": 16.0, "rate": 200.0}
+    draw = np.random.default_rng(0)
+    waves = [
+        synthetic.plane_wave(SITES, direction=draw.uniform(-180, 180), frequency=12.0,
+                             wavelength=6.0, amplitude=10.0, window=(at, at + 0.6),
+                             **time)
+        for at in np.arange(1.0, 15.0, 1.5)
+    ]  # fmt: skip
+    noise = synthetic.smooth_noise(SITES, length=0.0, seed=0, **time)
+    made = synthetic.mixture(noise, *waves)
+    found = find_waves(wave_field(made, band=BAND), seed=0, count=19)
+    assert found.attrs["p_together"] == pytest.approx(0.05)
+    quiet = find_waves(wave_field(noise, band=BAND), seed=0, count=19)
+    assert quiet.attrs["p_together"] > 0.05
+
+
 def test_the_same_seed_gives_the_same_table():
     field = wave_field(_episodes().isel(time=slice(0, 1500)), band=BAND)
     first, again = (find_waves(field, seed=3, count=19) for _ in range(2))

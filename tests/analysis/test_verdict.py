@@ -14,11 +14,11 @@ ENOUGH = Material(sites=100, extent=4.0, seconds=60.0, rate=1000.0, band=(5.0, 4
                   wavelength=6.0)  # fmt: skip
 
 
-def _events(waves: int) -> xr.Dataset:
+def _events(waves: int, together: float = 0.5) -> xr.Dataset:
     is_wave = np.arange(5) < waves
     return xr.Dataset(
         {"is_wave": ("event", is_wave), "mass": ("event", np.ones(5))},
-        attrs={"alpha": 0.05, "count": 99, "frames": 1000},
+        attrs={"alpha": 0.05, "count": 99, "frames": 1000, "p_together": together},
     )
 
 
@@ -42,6 +42,12 @@ def test_single_events_are_evidence():
     assert found.word == "travelling waves"
     assert "2 single event(s)" in found.sentence
     assert "net lags" not in found.sentence
+
+
+def test_episodes_together_are_evidence():
+    found = verdict(ENOUGH, _events(0, together=0.01), _lags(0.6))
+    assert found.word == "travelling waves"
+    assert "all episodes together (p = 0.01)" in found.sentence
 
 
 def test_without_either_nothing_is_claimed_and_absence_is_not_either():
