@@ -29,6 +29,7 @@ from cortexwave.view.wave_events import expect_unit
 
 _MOST_RUGS = 60
 _WIDE_RANGE = 20.0  # values that span more are drawn on a logarithmic axis
+_MANY_DECADES = 300.0  # only powers of ten are named of an axis that spans more
 
 Which = Literal["waves", "all"]
 
@@ -150,7 +151,8 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
     if low > 0 and high > _WIDE_RANGE * low:
         axes.set_xscale("log")
         edges = list(np.geomspace(low, high, count + 1))
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        between = (1, 2, 5) if high < _MANY_DECADES * low else (1,)
+        axes.xaxis.set_major_locator(LogLocator(subs=between, numticks=12))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v, 2)))
@@ -161,6 +163,8 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
     else:
         half = 0.1 * abs(low) or 0.5
         edges = list(np.linspace(low - half, low + half, 10))
+    if axes.get_xscale() == "linear":  # few enough for long numbers
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.hist(values, edges, color=SERIES[0], alpha=0.75, lw=0)
     median = float(np.median(values))
     axes.axvline(median, color=SERIES[1], lw=1.0,

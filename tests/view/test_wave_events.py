@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from cortexwave.errors import InputError
-from cortexwave.view.pieces import new_figure
+from cortexwave.view.pieces import axes_at, new_figure
 from cortexwave.view.wave_distributions import (
     Reference,
     draw_direction_distribution,
@@ -254,3 +254,27 @@ def test_speeds_in_another_unit_are_refused():
 def test_courses_that_are_not_there_are_refused(measures):
     with pytest.raises(InputError, match=r"none of the courses \['pgd'\]"):
         draw_event_raster(table(), measures=measures, courses=["pgd"])
+
+
+@pytest.mark.parametrize(
+    "speeds",
+    [[74.12], [0.7412], [1.0], [999.9], [101.3, 101.4], [74.1, 81.3, 99.7],
+     [30.0, 1234.5], [0.3, 30000.0]],
+)  # fmt: skip
+def test_numbers_on_the_axis_of_a_distribution_stand_apart(speeds):
+    figure = new_figure(3.0, 2.0)
+    axes = axes_at(figure, 0.4, 0.3, 2.36, 1.1)  # as wide as on the page
+    events = table().isel(event=slice(len(speeds)))
+    events["speed"] = ("event", speeds, {"units": "mm/s"})
+    draw_speed_distribution(events, axes, which="all")
+    figure.canvas.draw()
+    low, high = axes.get_xlim()
+    shown = sorted(
+        tuple(map(float, label.get_window_extent().intervalx))
+        for at, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        if low <= at <= high and label.get_text()
+    )  # fmt: skip
+    assert len(shown) >= 2
+    space = 0.05 * figure.dpi  # inches, some half of a digit
+    for (_, end), (begin, _) in itertools.pairwise(shown):
+        assert begin - end > space
