@@ -120,6 +120,11 @@ def analysing(
 ) -> Generator[Progress, None, Path]:
     """The steps of `analyse`; returns the path of the file."""
     check_count(count, alpha, seed)
+    if not isinstance(recording, xr.Dataset | str | Path):
+        raise InputError(
+            f"the recording is a {type(recording).__name__}; give a Dataset (of a "
+            "DataArray: .to_dataset(name=...)) or the path of a recording"
+        )
     if isinstance(recording, xr.Dataset):
         return (yield from _steps(recording, output, _Wanted(
             band, seed, variable, method, order, measures, count, alpha, wavelength,

@@ -305,7 +305,8 @@ def _scores(axes: Axes, test: xr.Dataset, scores: list[str]) -> None:
         if not np.isfinite(z[row]):
             axes.text(0, row, "undetermined", ha="center", va="center", fontsize=6.5)
         elif f"p_{name}" in test:
-            text = f"p = {number(float(test[f'p_{name}']), 2)}"
+            p = float(test[f"p_{name}"])
+            text = f"p = {number(p, 2)}" if np.isfinite(p) else "not tested"
             axes.annotate(text, (max(2.0, z[row]), row), (3, 0), va="center",
                           textcoords="offset points", fontsize=6.5)  # fmt: skip
     axes.set_yticks(rows, names)

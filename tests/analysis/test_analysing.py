@@ -162,6 +162,11 @@ def test_what_fails_leaves_nothing_behind(saved, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_no_recording_is_named(saved, tmp_path):
+    with open_recording(saved) as recording, pytest.raises(InputError, match="a Data"):
+        analyse(recording["signal"], tmp_path / "w.h5", band=BAND, **FEW)
+
+
 def test_too_little_memory_says_how_much_is_due(saved, tmp_path):
     with pytest.raises(InputError, match="a block of this recording needs"):
         analyse(saved, tmp_path / "w.h5", band=BAND, memory=2**20, **FEW)
