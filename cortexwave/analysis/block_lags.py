@@ -34,6 +34,7 @@ _BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
 _MEMORY = 3  # blocks are as many times longer than phases are kept
 _HELD = 2**22  # values
 _LAGS = 8  # segments over which phases are followed
+_HALF_KEPT = 0.6  # below it one common segment of neighbours does no harm: measured
 _INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
 
 
@@ -169,6 +170,8 @@ def _starts(cells: int, total: int, coherence: np.ndarray) -> tuple[np.ndarray, 
     memory = int(lost[0]) if lost.size else total  # in segments; 0: none is kept
     wanted = _BLOCKS if memory == 0 else total // (_MEMORY * memory)
     steady = wanted < _BLOCKS_KEPT and memory > 0
+    if memory == 1 and coherence[0] < _HALF_KEPT and total >= 2 * _BLOCKS_KEPT:
+        steady = False  # blocks of two segments and more: as for few, strong bursts
     if steady and not lost.size:
         wanted = _BLOCKS  # it may go on for ever: shorter blocks are no worse
     blocks = min(cells, _BLOCKS, max(wanted, _BLOCKS_KEPT))

@@ -287,6 +287,17 @@ def test_a_steady_wave_is_described_and_undetermined_and_noise_has_no_caution():
     assert net_lags(noise, band=BAND, seed=1).caution == ""
 
 
+def test_strong_bursts_that_outlast_a_segment_are_no_steady_rhythm():
+    sites = synthetic.lattice_sites((10, 10), spacing=0.4)
+    bursts = synthetic.zero_lag_bursts(
+        sites, length=0.8, band=(6.0, 30.0), per_second=2.0, width=0.08, seed=0,
+        duration=4096 / 250, rate=250.0,
+    )  # fmt: skip
+    found = net_lags(bursts, band=BAND, seed=1)
+    assert found.caution == ""
+    assert found.verdict.item() == "no net lags found"
+
+
 def test_narrow_noise_is_claimed_in_5_percent_or_undetermined():
     claimed = 0
     for seed in range(40):
