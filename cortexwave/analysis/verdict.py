@@ -75,8 +75,6 @@ def verdict(
             "too few frames that the filter does not spoil to look for events"
         )
     tested, lag_words, lagging = _lag_words(lags, lags_missing)
-    if not tested:
-        reasons.append(lag_words)
     waves = int(np.sum(events["is_wave"].values))
     alpha = float(events.attrs["alpha"])
     event_words = (
@@ -86,12 +84,15 @@ def verdict(
         f"no single event above the same field without lags at {alpha:g} "
         f"({events.attrs['count']} surrogates)"
     )  # fmt: skip
+    together = float(events.attrs["p_together"])
+    moving = lagging or waves > 0 or together <= alpha
+    if not tested and not moving:
+        reasons.append(lag_words)
     cautions = [*_cautions(material, lags), *([aliasing] if aliasing else [])]
     if reasons:
         said = f"Undetermined: {'; '.join(reasons)}."
         return Verdict("undetermined", said, tuple(reasons), tuple(cautions))
-    together = float(events.attrs["p_together"])
-    if lagging or waves or together <= alpha:
+    if moving:
         found = [lag_words] if lagging else []
         found += [event_words] if waves else []
         if together <= alpha:
@@ -140,10 +141,12 @@ def _lag_words(lags: xr.Dataset | None, missing: str) -> tuple[bool, str, bool]:
     if least > float(lags.attrs["alpha"]):
         return True, f"no net lags (p = {least:.2g})", False
     k = int(np.nanargmin(p))
+    if float(np.atleast_1d(lags["rests_on_one_site"].values)[k]) == 1:
+        return True, f"lags that rest on one site alone (p = {least:.2g})", False
     directed = float(np.atleast_1d(lags["p_directed"].values)[k])
     words = f"net lags (p = {least:.2g})"
-    if directed <= float(lags.attrs["alpha"]):
-        angle = float(np.atleast_1d(lags["direction"].values)[k])
+    angle = float(np.atleast_1d(lags["direction"].values)[k])
+    if directed <= float(lags.attrs["alpha"]) and np.isfinite(angle):
         words += f" towards {angle:.0f} deg"
     else:
         words += " of a pattern without one direction"

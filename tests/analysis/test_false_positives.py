@@ -114,10 +114,31 @@ def test_a_narrow_rhythm_of_two_sources_is_claimed_in_no_more_than_12_percent():
     assert found[2] <= 0.12 * 400
 
 
+def driven(seed: int, delay: np.ndarray) -> xr.Dataset:
+    """One course of noise of 8 to 20 Hz at all sites, later by `delay` (s) at each: a
+    steady tone would keep its phase from segment to segment, and leave no p."""
+    recording = synthetic.synchronous(SITES, frequency=10.0, **TIME)
+    frames = recording.sizes["time"]
+    draw = np.random.default_rng([seed, 3])
+    f = np.fft.rfftfreq(frames, 1 / TIME["rate"])[:, None, None]
+    course = draw.standard_normal(f.shape) + 1j * draw.standard_normal(f.shape)
+    turned = course * ((f >= 8) & (f <= 20)) * np.exp(-2j * np.pi * f * delay)
+    values = np.fft.irfft(turned, frames, axis=0)
+    recording["signal"] = (recording.signal.dims, values / values.std(),
+                           {"units": "uV"})  # fmt: skip
+    return recording
+
+
+def at_sites() -> tuple[np.ndarray, np.ndarray]:
+    """x and y (mm) of each site, (y, x)."""
+    made = synthetic.synchronous(SITES, frequency=10.0, **TIME)
+    return np.meshgrid(made["x"].values, made["y"].values)
+
+
 def plane(seed: int) -> xr.Dataset:
-    return synthetic.plane_wave(
-        SITES, frequency=10.0, speed=90.0, direction=30.0, **TIME
-    )
+    x, y = at_sites()
+    along = x * np.cos(np.radians(30.0)) + y * np.sin(np.radians(30.0))
+    return driven(seed, along / 90.0)  # 90 mm/s
 
 
 def packets(seed: int) -> xr.Dataset:
@@ -134,9 +155,8 @@ def packets(seed: int) -> xr.Dataset:
 
 
 def source(seed: int) -> xr.Dataset:
-    return synthetic.radial_wave(
-        SITES, centre=(1.3, 2.1), spread="out", frequency=12.0, speed=90.0, **TIME
-    )
+    x, y = at_sites()
+    return driven(seed, np.hypot(x - 1.3, y - 2.1) / 90.0)
 
 
 WAVES = {"plane": plane, "packets": packets, "source": source}

@@ -26,7 +26,13 @@ def _lags(
     p: float, directed: float = 0.5, said: str = "", caution: str = ""
 ) -> xr.Dataset:
     return xr.Dataset(
-        {"p": p, "p_directed": directed, "direction": 30.0, "verdict": said},
+        {
+            "p": p,
+            "p_directed": directed,
+            "direction": 30.0,
+            "verdict": said,
+            "rests_on_one_site": 0.0,
+        },
         attrs={"alpha": 0.05, "caution": caution, "reference": ""},
     )
 
@@ -82,6 +88,18 @@ def test_lags_that_could_not_be_tested_leave_it_undetermined():
     assert "6 are needed" in verdict(ENOUGH, _events(0), untested).sentence
     missing = verdict(ENOUGH, _events(0), None, lags_missing="no time")
     assert missing.reasons == ("no time",)
+
+
+def test_lags_of_one_site_are_no_evidence():
+    lags = _lags(0.001, 0.4).assign(rests_on_one_site=1.0)
+    found = verdict(ENOUGH, _events(0), lags)
+    assert found.word == "no propagation found"
+    assert "rest on one site alone" in found.sentence
+
+
+def test_events_are_evidence_where_lags_could_not_be_tested():
+    untested = _lags(np.nan, said="undetermined: a rhythm keeps its phase")
+    assert verdict(ENOUGH, _events(1), untested).word == "travelling waves"
 
 
 def test_cautions_stand_beside_a_verdict_and_do_not_change_it():
