@@ -106,6 +106,7 @@ def test_waves_of_each_trial_that_no_stimulus_locks_are_not_a_response():
     ("delay", "own_wave"), [(0 * X, 0.0), (0 * X, 1.5), (NONE, 1.5)],
     ids=["at once", "at once with waves", "waves"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_lags_are_found_by_chance_in_5_percent(delay, own_wave):
     p = [
         stimulus_locked_lags(
