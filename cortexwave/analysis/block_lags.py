@@ -170,7 +170,12 @@ def _starts(cells: int, total: int, coherence: np.ndarray) -> tuple[np.ndarray, 
     memory = int(lost[0]) if lost.size else total  # in segments; 0: none is kept
     wanted = _BLOCKS if memory == 0 else total // (_MEMORY * memory)
     steady = wanted < _BLOCKS_KEPT and memory > 0
-    if memory == 1 and coherence[0] < _HALF_KEPT and total >= 2 * _BLOCKS_KEPT:
+    if (
+        memory == 1
+        and lost.size
+        and coherence[0] < _HALF_KEPT
+        and total >= 2 * _BLOCKS_KEPT
+    ):
         steady = False  # blocks of two segments and more: as for few, strong bursts
     if steady and not lost.size:
         wanted = _BLOCKS  # it may go on for ever: shorter blocks are no worse

@@ -360,3 +360,8 @@ def test_the_combined_p_is_exact_over_all_choices():
     for level in (0.05, 0.2, 0.5):
         assert np.mean(np.array(p) <= level) <= level
     assert flipped({"a": first}).combined == np.mean(first >= first[0])
+
+
+def test_one_segment_alone_is_undetermined():
+    found = net_lags(rhythm(duration=0.5, seed=1), band=BAND, seed=1)
+    assert found.verdict.item().startswith("undetermined: 1 whole segments")
