@@ -24,10 +24,10 @@ from cortexwave.errors import InputError
 
 # |mean exp(i phase)| in unison, the threshold of Townsend & Gong 2018 (PLoS Comput
 # Biol 14:e1006643) for synchrony. What stands, z(r, t) = a(r) exp(i w t) with a real
-# a(r), has |sum z^2| / sum |z|^2 = 1, less by the share of noise: 0.7 is 4 dB. Unless
+# a(r), has |sum z^2| / sum |z|^2 = 1, less by the share of noise: 0.5 is 0 dB. Unless
 # both signs of a(r) have a fair share of the sites (0.15) it is in unison.
 SYNCHRONOUS = 0.85
-STANDING, STANDING_UNISON = 0.7, 0.7
+STANDING, STANDING_UNISON = 0.5, 0.7
 _LEAST_CYCLES = 0.5
 LEAST_FRAMES = 16
 
