@@ -33,6 +33,7 @@ from cortexwave.analysis.frame_sums import FrameSums
 from cortexwave.analysis.measures import MEASURES, measure
 from cortexwave.analysis.net_lags import net_lags
 from cortexwave.analysis.reduced import Reduced, reduced
+from cortexwave.analysis.shown_frames import shown_frames
 from cortexwave.analysis.sites import (
     Sites,
     on_lattice,
@@ -53,7 +54,6 @@ _ARRAYS = 18
 _SEGMENT = 60.0  # s that surrogates are made of
 _SEGMENT_BYTES = 96  # measured, for each number of a segment while it is tested
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
-_MAPS = 6
 _MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
 _UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
 
@@ -230,7 +230,8 @@ def _steps(
         for name, made in (("lags", lags), ("spectrum", spectrum), ("ridge", ridge)):
             if made is not None:
                 file.write(name, made)
-        file.write("maps", _maps(recording, events, margin, rate, wanted))
+        maps = shown_frames(recording, events, wanted.field, margin=margin)
+        file.write("maps", maps)
         judged = _judged(sums, sites, values, rate, wanted, events, lags, missing)
         path = file.finish(
             word=judged.word, verdict=str(judged), sentence=judged.sentence,
@@ -341,58 +342,6 @@ def _or_none(
         return function(recording, **given)
     except InputError:
         return None
-
-
-def _maps(
-    recording: xr.Dataset, events: xr.Dataset, margin: int, rate: float,
-    wanted: _Wanted,
-) -> xr.Dataset:  # fmt: skip
-    """Wave field of the middle frames of the strongest events; else of a few frames."""
-    time = np.asarray(recording["time"].values, dtype=float)
-    rows = _strongest(events)
-    if rows.size:
-        middle = (events["start"].values[rows] + events["end"].values[rows]) / 2
-        trials = events["trial"].values[rows]
-        features = events["feature"].values[rows]
-    else:
-        inner = np.linspace(0, 1, _MAPS + 2)[1:-1]
-        middle = time[0] + inner * (time[-1] - time[0])
-        trials = features = np.zeros(_MAPS, dtype=int)
-    frames: list[xr.Dataset] = []
-    shown: list[int] = []
-    taken: list[int] = []
-    for row, (at, trial, feature) in enumerate(
-        zip(middle, trials, features, strict=True)
-    ):
-        frame = int(np.abs(time - at).argmin())
-        if frame in taken:
-            continue  # of two trials at one time the stronger is shown
-        taken.append(frame)
-        shown.append(row)
-        first = max(0, frame - margin)
-        read = slice(first, min(time.size, frame + margin + 1))
-        chosen = {dim: int(k) for dim, k in (("trial", trial), ("feature", feature))
-                  if dim in recording.dims}  # fmt: skip
-        keep = slice(frame - first, frame - first + 1)
-        frames.append(wanted.field(recording.isel(chosen), read, keep))
-    order = np.argsort(
-        [float(each["time"].values[0]) for each in frames], kind="stable"
-    )
-    joined = xr.concat([frames[k] for k in order], "time", join="override",
-                       coords="minimal", compat="override")  # fmt: skip
-    # the row of the event that a map is of, -1 where it is of none
-    of_event = rows[shown][order] if rows.size else np.full(len(order), -1)
-    joined["event"] = ("time", of_event, {"units": "1"})
-    return joined.drop_vars(
-        [name for name in joined.coords if name in ("trial", "feature")]
-    )
-
-
-def _strongest(events: xr.Dataset) -> np.ndarray:
-    """Rows of the events that stand out most, at most six: waves first."""
-    mass = np.nan_to_num(events["mass"].values, nan=-1.0)
-    order = np.lexsort((events["score"].values, mass, events["is_wave"].values))[::-1]
-    return order[:_MAPS]
 
 
 def _judged(

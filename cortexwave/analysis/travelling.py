@@ -147,7 +147,8 @@ class LocalSurrogates:
         )
         bins = turned[:, :_TILE] + 1j * turned[:, _TILE:]
         pieces = scipy.fft.ifft(bins.reshape(windows, self.window, sites), axis=1)
-        pieces *= _taper(self.window)[:, None]
+        # turned pieces are even over the window: of the taper's square, 1/2, no more
+        pieces *= np.sqrt(2) * _taper(self.window)[:, None]
         half = self.window // 2
         joined = np.zeros(((windows + 1) * half, sites), dtype=pieces.dtype)
         for k, piece in enumerate(pieces):

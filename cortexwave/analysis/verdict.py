@@ -1,9 +1,9 @@
 """What may be said of a recording: that waves travel in it, or not, or that none knows.
 
-Propagation is claimed from net lags, or from single events above the same field without
-lags (N3f), and from nothing else: directionality and speed are descriptions, and that
-a field is not separable in space and time is said in these words. "Undetermined" is a
-normal outcome, with its reasons.
+Propagation is claimed from net lags, from single events above the same field without
+lags (N3f), or from all its episodes together above those of that field, and from
+nothing else: directionality and speed are descriptions. "Undetermined" is a normal
+outcome, with its reasons.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def verdict(
     alpha = float(events.attrs["alpha"])
     event_words = (
         f"{waves} single event(s) above the same field without lags (p <= {alpha:g} "
-        f"for all together, {events.attrs['count']} surrogates)"
+        f"that there is any, {events.attrs['count']} surrogates)"
         if waves else
         f"no single event above the same field without lags at {alpha:g} "
         f"({events.attrs['count']} surrogates)"
