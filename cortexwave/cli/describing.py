@@ -1,0 +1,92 @@
+"""Commands that say what is there: info, list, schema, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cortexwave.cli.application import Json, app
+from cortexwave.errors import InputError
+from cortexwave.terminal import print_json, print_nested, print_training
+
+
+@app.command()
+def info(
+    path: Annotated[
+        Path, typer.Argument(help="Recording, wave analysis, or folder of a training.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """What a recording holds, and where it comes from; how a training went."""
+    if path.is_dir():
+        print_training(path, as_json)
+        return
+    from cortexwave.analysis.wave_file import describe_wave_file, is_wave_file
+    from cortexwave.recording.description import describe
+
+    described = describe_wave_file(path) if is_wave_file(path) else describe(path)
+    if as_json:
+        print_json(described)
+    else:
+        print_nested(described)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="models, engines, stimuli, kernels, fields, networks or tasks."
+        ),
+    ] = "all",
+    as_json: Json = False,
+) -> None:
+    """The models, engines, stimuli, kernels, fields, networks and tasks there are."""
+    from cortexwave.catalogue import catalogue
+
+    listed = catalogue()
+    if what != "all":
+        if what not in listed:
+            raise InputError(
+                f"there is no list '{what}'; lists are {', '.join(listed)}"
+            )
+        listed = {what: listed[what]}
+    if as_json:
+        print_json(listed)
+        return
+    for group, entries in listed.items():
+        print(f"{group}:")
+        for name, meaning in entries.items():
+            print(f"  {name:24} {meaning}")
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="simulation or training.")] = "simulation",
+) -> None:
+    """The JSON schema of a kind of document, for editors."""
+    from cortexwave.learning import training_document
+    from cortexwave.protocol import loading
+
+    schemas = {"simulation": loading.json_schema,
+               "training": training_document.json_schema}  # fmt: skip
+    if kind not in schemas:
+        raise InputError(f"there is no kind '{kind}'; kinds are {', '.join(schemas)}")
+    print_json(schemas[kind]())
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """What works on this machine, and what to type to get the rest."""
+    from cortexwave.catalogue import health
+
+    findings = health()
+    if as_json:
+        print_json(findings)
+        return
+    for finding in findings:
+        mark = "ok     " if finding["ok"] else "missing"
+        remedy = "" if finding["ok"] else f"  ->  {finding['remedy']}"
+        print(f"{mark}  {finding['what']:18} {finding['found']}{remedy}")
