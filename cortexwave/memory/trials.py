@@ -1,0 +1,202 @@
+"""Trials of a recording as labelled vectors in time: what every readout is given.
+
+A readout never sees where its data come from: a sheet, a network, an array in cortex.
+It gets trials cut around events, their class, and what may not be split between the
+two sides of a cross-validation (blocks, sessions, subjects).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from cortexwave import schema
+from cortexwave.errors import InputError
+from cortexwave.memory.series import series
+from cortexwave.recording.cutting import epochs
+
+LABELS = ("stimulus", "item", "kind", "outcome", "x", "y", "session", "subject")
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Trials of equal length: values (trial, time, site), one class per trial.
+
+    `clock` (time,) in s from the onset, in equal steps of `step`; `labels` (trial,) the
+    class of each trial, as text; `block`, `session`, `subject` (trial,) as text, ""
+    where unknown; `positions` (site, 2) x and y in mm, or None where sites have none.
+    No value is missing: sites that are missing throughout were left out.
+    """
+
+    values: np.ndarray
+    clock: np.ndarray
+    labels: np.ndarray
+    block: np.ndarray
+    session: np.ndarray
+    subject: np.ndarray
+    positions: np.ndarray | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def step(self) -> float:
+        """Time between two frames in s."""
+        return float((self.clock[-1] - self.clock[0]) / max(1, self.clock.size - 1))
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The classes there are, in sorted order (numbers by their value)."""
+        return np.array(sorted(set(self.labels.tolist()), key=_by_value))
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The class of each trial as an index into `classes`."""
+        at = {name: i for i, name in enumerate(self.classes.tolist())}
+        return np.array([at[name] for name in self.labels.tolist()])
+
+    def chosen(self, trials: np.ndarray) -> Trials:
+        """Some of the trials, by index or mask."""
+        return replace(
+            self, values=self.values[trials], labels=self.labels[trials],
+            block=self.block[trials], session=self.session[trials],
+            subject=self.subject[trials],
+        )  # fmt: skip
+
+
+def trials_of(
+    recording: xr.Dataset,
+    *,
+    window: tuple[float, float],
+    label: str = "stimulus",
+    variable: str | None = None,
+    kinds: Sequence[str] | None = None,
+) -> Trials:
+    """Trials of a recording cut around its events, each labelled by an event's column.
+
+    `window` is (before, after) the onset in s; `label` the column that names the class
+    (one of stimulus, item, kind, outcome, x, y, session, subject); `kinds` keeps only
+    events of these kinds (None: all). Sites are all places and features together.
+    Raises `InputError` where a column is empty, a class stands alone or no event fits.
+    """
+    events = schema.events(recording)
+    if label not in LABELS:
+        raise InputError(f"label is '{label}'; an event is labelled by one of "
+                         f"{', '.join(LABELS)}")  # fmt: skip
+    if kinds is not None:
+        kept = np.isin(events["kind"].values.astype(str), list(kinds))
+        if not kept.any():
+            present = sorted(set(events["kind"].values.astype(str).tolist()))
+            raise InputError(f"no event is of kind {list(kinds)}; the recording has "
+                             f"events of {present}")  # fmt: skip
+        events = events.isel(event=np.flatnonzero(kept))
+    if events.sizes["event"] == 0:
+        raise InputError("the recording has no events; a readout needs trials to read")
+    cut = epochs(recording, events, window=window)
+    labels = np.array([_text(value) for value in cut[f"event_{label}"].values])
+    if (labels == "").any():
+        raise InputError(
+            f"event column '{label}' is empty in {int((labels == '').sum())} of "
+            f"{labels.size} trials; name the column that holds the class"
+        )
+    measured = series(cut, variable)
+    texts = {
+        name: np.array([_text(value) for value in cut[f"event_{name}"].values])
+        for name in ("block", "session", "subject")
+    }
+    return Trials(
+        values=measured.values, clock=measured.clock, labels=labels,
+        positions=_positions(measured.labels), **texts,
+        attributes={**measured.attributes, "label": label, "window": list(window)},
+    )  # fmt: skip
+
+
+def trials_from(
+    values: np.ndarray,
+    labels: Sequence[object] | np.ndarray,
+    *,
+    step: float,
+    start: float = 0.0,
+    positions: np.ndarray | None = None,
+    block: Sequence[object] | None = None,
+    session: Sequence[object] | None = None,
+    subject: Sequence[object] | None = None,
+) -> Trials:
+    """Trials from plain arrays: values (trial, time, site), one label per trial.
+
+    `step` is the time between frames and `start` that of the first, in s from onset.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 3 or not np.isfinite(values).all():
+        raise InputError(f"values are {values.shape}; finite numbers of dims (trial, "
+                         "time, site) are due")  # fmt: skip
+    if len(labels) != len(values):
+        raise InputError(f"{len(labels)} labels for {len(values)} trials")
+    if not step > 0:
+        raise InputError(f"step is {step} s; a positive time is due")
+
+    def texts(column: Sequence[object] | None) -> np.ndarray:
+        given = [""] * len(values) if column is None else column
+        return np.array([_text(value) for value in given])
+
+    return Trials(
+        values=values, clock=start + step * np.arange(values.shape[1]),
+        labels=texts(list(labels)), block=texts(block), session=texts(session),
+        subject=texts(subject), positions=positions,
+    )  # fmt: skip
+
+
+def folds(
+    labels: np.ndarray, groups: np.ndarray, *, count: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Train and test trials of each fold: every trial is tested once.
+
+    Trials of one group (a block) never stand on both sides; with a single group, trials
+    are dealt out so that every fold has its share of each class. There are `count`
+    folds, or fewer where groups or the rarest class have no more members.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    labels, groups = np.asarray(labels), np.asarray(groups)
+    _, members = np.unique(labels, return_counts=True)
+    if members.size < 2:
+        raise InputError("all trials are of one class; a readout tells classes apart")
+    if members.min() < 2:
+        raise InputError("a class has a single trial; at least 2 are due, one to learn "
+                         "from and one to test")  # fmt: skip
+    apart = np.unique(groups).size
+    count = min(count, int(members.min()), apart if apart > 1 else count)
+    kind = StratifiedGroupKFold if apart > 1 else StratifiedKFold
+    splitter = kind(n_splits=count, shuffle=True, random_state=seed)
+    split = splitter.split(np.zeros((labels.size, 1)), labels, groups)
+    made = [(np.asarray(train), np.asarray(test)) for train, test in split]
+    for train, _ in made:
+        if np.unique(labels[train]).size < members.size:
+            raise InputError(
+                "blocks and classes go together: leaving blocks out for testing leaves "
+                "a class without trials to learn from"
+            )
+    return [pair for pair in made if pair[1].size]
+
+
+def _positions(labels: dict[str, tuple[np.ndarray, dict[str, Any]]]) -> Any:
+    if "x" not in labels or labels["x"][0].dtype.kind not in "iuf":
+        return None
+    x = np.asarray(labels["x"][0], dtype=float)
+    y = np.asarray(labels["y"][0], dtype=float) if "y" in labels else np.zeros_like(x)
+    return np.stack([x, y], axis=1)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return "" if not np.isfinite(value) else f"{float(value):g}"
+    return str(value)
+
+
+def _by_value(name: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)
