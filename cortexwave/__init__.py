@@ -61,6 +61,21 @@ if TYPE_CHECKING:
     from cortexwave.analysis.wavenumber_spectrum import (
         wavenumber_frequency as wavenumber_frequency,
     )
+    from cortexwave.lab.amplifier import Amplifier as Amplifier
+    from cortexwave.lab.amplifier import Noise as Noise
+    from cortexwave.lab.array_maps import electrode_map as electrode_map
+    from cortexwave.lab.digital_events import corrected_onsets as corrected_onsets
+    from cortexwave.lab.digital_events import read_codes as read_codes
+    from cortexwave.lab.electrodes import Electrodes as Electrodes
+    from cortexwave.lab.electrodes import electrodes_at as electrodes_at
+    from cortexwave.lab.grids import to_channels as to_channels
+    from cortexwave.lab.grids import to_grid as to_grid
+    from cortexwave.lab.observing import Term as Term
+    from cortexwave.lab.observing import observe as observe
+    from cortexwave.lab.quality import channel_quality as channel_quality
+    from cortexwave.lab.quality import geometry_text as geometry_text
+    from cortexwave.lab.reading import ReaderOptions as ReaderOptions
+    from cortexwave.lab.reading import read_lab as read_lab
     from cortexwave.learning.building import build_network as build_network
     from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
     from cortexwave.learning.hidden_states import read_out as read_out
@@ -89,6 +104,11 @@ if TYPE_CHECKING:
     from cortexwave.protocol.loading import parse_protocol as parse_protocol
     from cortexwave.recording.cutting import epochs as epochs
     from cortexwave.recording.description import describe as describe
+    from cortexwave.recording.export import export_events_csv as export_events_csv
+    from cortexwave.recording.export import export_nwb as export_nwb
+    from cortexwave.recording.mat_file import export_matlab as export_matlab
+    from cortexwave.recording.nwb_session import Session as Session
+    from cortexwave.recording.nwb_session import Subject as Subject
     from cortexwave.recording.reader import open_recording as open_recording
     from cortexwave.recording.recovery import recover as recover
     from cortexwave.recording.saving import save_recording as save_recording
@@ -101,17 +121,26 @@ if TYPE_CHECKING:
     from cortexwave.simulation import simulate as simulate
 
 _HOME = {
+    "Amplifier": "lab.amplifier",
     "Analysis": "analysis.analyses",
+    "Electrodes": "lab.electrodes",
     "Lattice": "sheet.lattice",
     "MEASURES": "analysis.measures",
     "ModelSpec": "sheet.spec",
+    "Noise": "lab.amplifier",
     "Protocol": "protocol.document",
+    "ReaderOptions": "lab.reading",
+    "Session": "recording.nwb_session",
+    "Subject": "recording.nwb_session",
+    "Term": "lab.observing",
     "Training": "learning.training_document",
     "analyse": "analysis.analysing",
     "band_pass": "analysis.filters",
     "build_network": "learning.building",
+    "channel_quality": "lab.quality",
     "check_sampling": "analysis.aliasing",
     "cluster_permutation": "analysis.cluster_permutation",
+    "corrected_onsets": "lab.digital_events",
     "correlation_distance": "analysis.coherence",
     "critical_points": "analysis.critical_points",
     "cross_temporal": "memory.cross_temporal",
@@ -124,11 +153,17 @@ _HOME = {
     "dispersion": "analysis.dispersion",
     "divergence_map": "analysis.local_measures",
     "drive": "schema",
+    "electrode_map": "lab.array_maps",
+    "electrodes_at": "lab.electrodes",
     "epochs": "recording.cutting",
     "events": "schema",
+    "export_events_csv": "recording.export",
+    "export_matlab": "recording.mat_file",
+    "export_nwb": "recording.export",
     "export_sheet": "learning.sheets",
     "find_waves": "analysis.events",
     "flow_modes": "analysis.flow_modes",
+    "geometry_text": "lab.quality",
     "hidden_recording": "learning.hidden_states",
     "lag_velocity": "analysis.lags",
     "line_noise": "analysis.line_noise",
@@ -142,6 +177,7 @@ _HOME = {
     "net_lags": "analysis.net_lags",
     "normal_flow": "analysis.flow",
     "notch": "analysis.filters",
+    "observe": "lab.observing",
     "on_lattice": "analysis.sites",
     "open_recording": "recording.reader",
     "open_waves": "analysis.analyses",
@@ -155,6 +191,8 @@ _HOME = {
     "propagator": "memory.propagator",
     "radial_power": "analysis.wavenumber_spectrum",
     "rank_errors": "memory.propagator",
+    "read_codes": "lab.digital_events",
+    "read_lab": "lab.reading",
     "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
     "remove_line_noise": "analysis.line_noise",
@@ -172,6 +210,8 @@ _HOME = {
     "space_time_spectrum": "analysis.velocity",
     "stimulus_locked_lags": "analysis.stimulus_locked",
     "surrogate": "analysis.nulls",
+    "to_channels": "lab.grids",
+    "to_grid": "lab.grids",
     "topographic_shift": "memory.topographic",
     "train": "learning.training",
     "velocity_lines": "analysis.wavenumber_spectrum",
