@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cortexwave.analysis.dispersion import dispersion as dispersion
     from cortexwave.analysis.events import find_waves as find_waves
     from cortexwave.analysis.filters import band_pass as band_pass
-    from cortexwave.analysis.filters import notch as notch
     from cortexwave.analysis.flow import normal_flow as normal_flow
     from cortexwave.analysis.flow import robust_flow as robust_flow
     from cortexwave.analysis.flow_modes import flow_modes as flow_modes
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from cortexwave.analysis.measures import MEASURES as MEASURES
     from cortexwave.analysis.measures import measure as measure
     from cortexwave.analysis.net_lags import net_lags as net_lags
+    from cortexwave.analysis.notches import notch as notch
     from cortexwave.analysis.nulls import surrogate as surrogate
     from cortexwave.analysis.plane_fit import plane_wave as plane_wave
     from cortexwave.analysis.referencing import rereference as rereference
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from cortexwave.lab.amplifier import Amplifier as Amplifier
     from cortexwave.lab.amplifier import Noise as Noise
+    from cortexwave.lab.array_drawing import geometry_text as geometry_text
     from cortexwave.lab.array_maps import electrode_map as electrode_map
     from cortexwave.lab.digital_events import corrected_onsets as corrected_onsets
     from cortexwave.lab.digital_events import read_codes as read_codes
@@ -70,12 +71,11 @@ if TYPE_CHECKING:
     from cortexwave.lab.electrodes import electrodes_at as electrodes_at
     from cortexwave.lab.grids import to_channels as to_channels
     from cortexwave.lab.grids import to_grid as to_grid
-    from cortexwave.lab.observing import Term as Term
     from cortexwave.lab.observing import observe as observe
     from cortexwave.lab.quality import channel_quality as channel_quality
-    from cortexwave.lab.quality import geometry_text as geometry_text
     from cortexwave.lab.reading import ReaderOptions as ReaderOptions
     from cortexwave.lab.reading import read_lab as read_lab
+    from cortexwave.lab.sources import Term as Term
     from cortexwave.learning.building import build_network as build_network
     from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
     from cortexwave.learning.hidden_states import read_out as read_out
@@ -132,7 +132,7 @@ _HOME = {
     "ReaderOptions": "lab.reading",
     "Session": "recording.nwb_session",
     "Subject": "recording.nwb_session",
-    "Term": "lab.observing",
+    "Term": "lab.sources",
     "Training": "learning.training_document",
     "analyse": "analysis.analysing",
     "band_pass": "analysis.filters",
@@ -163,7 +163,7 @@ _HOME = {
     "export_sheet": "learning.sheets",
     "find_waves": "analysis.events",
     "flow_modes": "analysis.flow_modes",
-    "geometry_text": "lab.quality",
+    "geometry_text": "lab.array_drawing",
     "hidden_recording": "learning.hidden_states",
     "lag_velocity": "analysis.lags",
     "line_noise": "analysis.line_noise",
@@ -176,7 +176,7 @@ _HOME = {
     "model_names": "models",
     "net_lags": "analysis.net_lags",
     "normal_flow": "analysis.flow",
-    "notch": "analysis.filters",
+    "notch": "analysis.notches",
     "observe": "lab.observing",
     "on_lattice": "analysis.sites",
     "open_recording": "recording.reader",

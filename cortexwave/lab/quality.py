@@ -8,29 +8,25 @@ which a few bad ones do not move.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import scipy.spatial
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.lab.channel_sums import Sums
 from cortexwave.schema import CHANNEL_DIMS
 
 _STRETCH = 2.0  # s; mains stand 0.5 Hz apart from what they are compared with
-_SHORTEST = 0.5  # s, to tell a line from its neighbours
 _LARGEST_STRETCH = 1 << 26  # bytes of float32
-# In a spectrum under a Blackman-Harris window (Harris 1978) the main lobe is 4 wide.
-_NEIGHBOURS = np.array([-9, -8, -7, -6, -5, 5, 6, 7, 8, 9])
 _FEWEST = 6  # channels, to say that one is unlike the others
 _NEAREST = 4  # neighbours whose median correlation is a channel's
 _FAR = 1e6  # mm
-_HEAP = 20  # samples; one slow peak of a short recording may be as wide
 _SAME = 0.9999  # correlation of contacts that are joined
 # Spreads below these are of no account, however alike the other channels are.
 _LEAST_SPREAD_OF_LEVEL = 0.1  # of log variance: 10 %
 _LEAST_SPREAD_OF_FOLLOWING = 0.05  # of atanh correlation
-_WIDEST = 64  # places across a drawing
 _TO_SIGMA = 1.4826  # standard deviation of a normal over its median deviation
 
 
@@ -85,7 +81,7 @@ def channel_quality(
     count = values.sizes["channel"]
     length = max(2, min(round(_STRETCH * rate), _LARGEST_STRETCH // (4 * count),
                         values.sizes["time"]))  # fmt: skip
-    sums = _Sums(count, rate, length, tuple(line for line in lines if line > 0))
+    sums = Sums(count, rate, length, tuple(line for line in lines if line > 0))
     looked = 0
     for stretch in _stretches(values, length, at_most * rate):
         sums.add(stretch)
@@ -149,127 +145,6 @@ def _stretches(
             yield part.astype(np.float32, copy=False)
 
 
-@dataclass
-class _Sums:
-    """What is kept of all stretches: numbers of each channel, and products of pairs."""
-
-    channels: int
-    rate: float
-    length: int
-    lines: tuple[float, ...]
-    frames: int = 0
-    stretches: int = 0
-    known: np.ndarray = field(init=False)
-    flat: np.ndarray = field(init=False)
-    judged: np.ndarray = field(init=False)
-    products: np.ndarray = field(init=False)
-    power: np.ndarray = field(init=False)
-    top: _Extreme = field(init=False)
-    bottom: _Extreme = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lines = tuple(
-            line for line in self.lines
-            if self.length >= _SHORTEST * self.rate
-            and line + _NEIGHBOURS[0] * self.rate / self.length > 0
-            and line + _NEIGHBOURS[-1] * self.rate / self.length < self.rate / 2
-        )  # fmt: skip
-        self.known, self.flat, self.judged = np.zeros((3, self.channels))
-        self.products = np.zeros((self.channels, self.channels))
-        self.power = np.zeros((len(self.lines), 1 + _NEIGHBOURS.size, self.channels))
-        self.top, self.bottom = _Extreme.of(self.channels), _Extreme.of(self.channels)
-
-    def add(self, stretch: np.ndarray) -> None:
-        """Take one stretch (time, channel) in."""
-        finite = np.isfinite(stretch)
-        whole = finite.all(axis=0)
-        known = finite.sum(axis=0)
-        # a gap, in which no channel is known, is none of the channels' faults
-        gap = ~finite.any(axis=1) if self.channels > 1 else np.zeros(len(stretch), bool)
-        self.frames += int(np.sum(~gap))
-        self.known += known
-        self.top = self.top.with_values(np.where(finite, stretch, -np.inf))
-        self.bottom = self.bottom.with_values(np.where(finite, -stretch, -np.inf))
-        spread = np.nanmax(np.where(finite, stretch, -np.inf), axis=0)
-        spread = spread - np.nanmin(np.where(finite, stretch, np.inf), axis=0)
-        self.judged += known > 1
-        self.flat += (known > 1) & (spread == 0)
-        mean = np.where(finite, stretch, 0).sum(axis=0) / np.maximum(known, 1)
-        centred = np.where(finite, stretch - mean, 0).astype(np.float32)
-        self.products += centred.T @ centred
-        self.stretches += 1
-        if self.lines and len(stretch) == self.length:
-            self._add_lines(centred, whole)
-
-    def _add_lines(self, centred: np.ndarray, whole: np.ndarray) -> None:
-        window = _blackman_harris(self.length)
-        time = np.arange(self.length) / self.rate
-        for k, line in enumerate(self.lines):
-            near = np.append(line, line + _NEIGHBOURS * self.rate / self.length)
-            turning = window * np.exp(-2j * np.pi * near[:, None] * time)
-            table = np.vstack([turning.real, turning.imag]).astype(np.float32)
-            real, imaginary = np.split(table @ centred, 2)
-            self.power[k] += np.where(whole, real**2 + imaginary**2, 0)
-
-    @property
-    def line_ratio(self) -> np.ndarray:
-        """Greatest ratio of power at a line to the median beside it, (channel)."""
-        beside = np.median(self.power[:, 1:], axis=1)
-        ratio = np.zeros(beside.shape)
-        np.divide(self.power[:, 0], beside, out=ratio, where=beside > 0)
-        highest = ratio.max(axis=0, initial=0.0)
-        return np.where(highest > 0, highest, np.nan)
-
-    @property
-    def clipped(self) -> np.ndarray:
-        """Share of samples at extremes that hold too many, (channel)."""
-        heaped = self.top.heaped + self.bottom.heaped
-        return heaped / np.maximum(self.known, 1)
-
-
-@dataclass(frozen=True)
-class _Extreme:
-    """The highest two values of each channel, and how many samples have them."""
-
-    values: np.ndarray  # (2, channel), the highest first
-    counts: np.ndarray
-
-    @classmethod
-    def of(cls, channels: int) -> _Extreme:
-        return cls(np.full((2, channels), -np.inf), np.zeros((2, channels)))
-
-    def with_values(self, more: np.ndarray) -> _Extreme:
-        """With values (time, channel) looked at, -inf where there is none."""
-        first = more.max(axis=0)
-        is_first = more == first
-        below = np.where(is_first, -np.inf, more)
-        second = below.max(axis=0)
-        counts = np.stack([is_first.sum(axis=0), (below == second).sum(axis=0)])
-        values = np.concatenate([self.values, [first, second]])  # (4, channel)
-        numbers = np.concatenate([self.counts, counts])
-        highest = values.max(axis=0)
-        beneath = np.where(values == highest, -np.inf, values).max(axis=0)
-        new = np.stack([highest, beneath])
-        return _Extreme(new, np.stack([
-            np.where(values == level, numbers, 0).sum(axis=0) for level in new
-        ]))  # fmt: skip
-
-    @property
-    def heaped(self) -> np.ndarray:
-        """Samples at the highest value where they are thrice those at the next.
-
-        Tails of noise thin out towards the extreme, also where values are coarse.
-        """
-        beyond = np.isfinite(self.values[1]) & (self.counts[0] > 3 * self.counts[1])
-        return np.where(beyond & (self.counts[0] >= _HEAP), self.counts[0], 0)
-
-
-def _blackman_harris(length: int) -> np.ndarray:
-    turn = 2 * np.pi * np.arange(length) / length
-    return (0.35875 - 0.48829 * np.cos(turn) + 0.14128 * np.cos(2 * turn)
-            - 0.01168 * np.cos(3 * turn))  # fmt: skip
-
-
 def _robust_z(numbers: np.ndarray, judged: np.ndarray, least: float) -> np.ndarray:
     """Distances from the median in robust standard deviations, NaN if not judged."""
     z = np.full(numbers.size, np.nan)
@@ -280,7 +155,7 @@ def _robust_z(numbers: np.ndarray, judged: np.ndarray, least: float) -> np.ndarr
 
 
 def _correlations(
-    sums: _Sums, places: np.ndarray | None, judged: np.ndarray
+    sums: Sums, places: np.ndarray | None, judged: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Median correlation with neighbours; which channel is the same, or -1."""
     count = sums.channels
@@ -307,7 +182,7 @@ def _correlations(
 
 
 def _judged(
-    sums: _Sums, places: np.ndarray | None, limits: Limits, values: xr.DataArray
+    sums: Sums, places: np.ndarray | None, limits: Limits, values: xr.DataArray
 ) -> xr.Dataset:
     names = [str(name) for name in values["channel"].values]
     missing = 1 - sums.known / max(sums.frames, 1)
@@ -389,67 +264,3 @@ def _reasons(
             f"usual {typical['correlation']:.2f}"
         )
     return found
-
-
-def geometry_text(recording: xr.Dataset, quality: xr.Dataset | None = None) -> str:
-    """Where the contacts of a recording stand, drawn in text, y up; x is dead.
-
-    A line on each array, then dots. Dead are those that `quality` (of
-    `channel_quality`) suspects, or, without it, those that the file calls bad. A digit
-    is a place of so many contacts, 9 of nine or more; an array too wide to be drawn
-    is drawn smaller.
-    """
-    if "channel" not in recording.dims:
-        raise InputError("the recording has no channels; to_channels makes them")
-    places = np.full((recording.sizes["channel"], 2), np.nan)
-    if {"x", "y"} <= set(recording.coords):
-        places = np.column_stack([recording["x"].values, recording["y"].values])
-    dead = np.zeros(len(places), dtype=bool)
-    if quality is not None:
-        if quality.sizes["channel"] != len(places):
-            raise InputError(f"the table of quality has {quality.sizes['channel']} "
-                             f"channels, the recording {len(places)}")  # fmt: skip
-        dead = quality["suspicious"].values.astype(bool)
-    elif "good" in recording.coords:
-        dead = ~recording["good"].values.astype(bool)
-    arrays = np.full(len(places), "", dtype=object)
-    if "array" in recording.coords:
-        arrays = recording["array"].values
-    drawn = [_drawn(str(name), places[arrays == name], dead[arrays == name])
-             for name in dict.fromkeys(arrays.tolist())]  # fmt: skip
-    return "\n\n".join(drawn)
-
-
-def _drawn(name: str, places: np.ndarray, dead: np.ndarray) -> str:
-    known = np.isfinite(places).all(axis=1)
-    head = f"{name}: " if name else ""
-    head += f"{len(places)} contacts, {dead.sum()} dead (x)"
-    if not known.any():
-        return f"{head}, their places are not known"
-    if not known.all():
-        head += f", places of {len(places) - known.sum()} not known"
-    at, dead = places[known], dead[known]
-    extent = np.ptp(at, axis=0)
-    pitch = _pitch(at)
-    if not pitch:
-        return f"{head}, all at one place"
-    cell = max(pitch, *(extent / (_WIDEST - 1)))
-    column, row = np.round((at - at.min(axis=0)) / cell).astype(int).T
-    marks = np.full((row.max() + 1, column.max() + 1), " ", dtype="<U1")
-    for y, x in set(zip(row.tolist(), column.tolist(), strict=True)):
-        here = (row == y) & (column == x)
-        count = int(here.sum())
-        marks[y, x] = (
-            "x" if dead[here].all() else "." if count == 1 else str(min(count, 9))
-        )
-    head += f", pitch {pitch:.4g} mm, {extent[0]:.4g} x {extent[1]:.4g} mm"
-    lines = [" ".join(line).rstrip() for line in marks[::-1]]
-    return "\n".join([head, *lines])
-
-
-def _pitch(at: np.ndarray) -> float:
-    """Median distance of places to the nearest other, in mm; 0 if there is none."""
-    at = np.unique(at, axis=0)
-    if len(at) < 2:
-        return 0.0
-    return float(np.median(scipy.spatial.cKDTree(at).query(at, k=2)[0][:, 1]))

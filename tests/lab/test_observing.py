@@ -15,8 +15,9 @@ from cortexwave.errors import InputError
 from cortexwave.lab.amplifier import Amplifier, Noise, Spectrum, spectrum_of
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import electrodes_at
-from cortexwave.lab.observing import Term, observe, sources_of
+from cortexwave.lab.observing import observe
 from cortexwave.lab.sheet_sampling import sampling_matrix
+from cortexwave.lab.sources import Term, sources_of
 from cortexwave.synthetic import lattice_sites, plane_wave
 
 RATE = 500.0
@@ -301,11 +302,11 @@ def test_scale_moves_times_places_and_events():
 
 
 def test_a_lazily_read_sheet_is_the_same_in_blocks(monkeypatch):
-    from cortexwave.lab import observing
+    from cortexwave.lab import sources
 
     recording = wave((20, 20))
     whole = observe(recording, (3, 3, 0.4), seed=0, spread=0.1, position="centre")
-    monkeypatch.setattr(observing, "_BLOCK_VALUES", 400 * 7)
+    monkeypatch.setattr(sources, "_BLOCK_VALUES", 400 * 7)
     parts = observe(recording, (3, 3, 0.4), seed=0, spread=0.1, position="centre")
     assert np.allclose(parts["lfp"].values, whole["lfp"].values, atol=1e-12, rtol=0)
 

@@ -15,7 +15,8 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from cortexwave.errors import InputError
-from cortexwave.lab.quality import Limits, channel_quality, geometry_text
+from cortexwave.lab.array_drawing import geometry_text
+from cortexwave.lab.quality import Limits, channel_quality
 from cortexwave.lab.signals import Contacts, Signal, as_recording
 
 RATE, SIDE, PITCH = 500.0, 10, 0.4
