@@ -14,7 +14,8 @@ import scipy.signal
 import scipy.stats
 import xarray as xr
 
-from cortexwave.analysis.filters import noted, site_courses
+from cortexwave.analysis.courses import site_courses
+from cortexwave.analysis.sections import noted
 from cortexwave.analysis.sites import like, picked, sampling_rate
 from cortexwave.errors import InputError
 

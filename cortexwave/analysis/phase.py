@@ -12,7 +12,8 @@ import scipy.signal
 import scipy.special
 from numpy.typing import DTypeLike
 
-from cortexwave.analysis.filters import EDGE_SHARE, known_courses
+from cortexwave.analysis.courses import known_courses
+from cortexwave.analysis.sections import EDGE_SHARE
 from cortexwave.errors import InputError
 
 _BLOCK = 2**17  # samples worked on at a time: they stay in the processor's cache

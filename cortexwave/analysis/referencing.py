@@ -25,7 +25,8 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import cKDTree
 
-from cortexwave.analysis.filters import noted, site_courses
+from cortexwave.analysis.courses import site_courses
+from cortexwave.analysis.sections import noted
 from cortexwave.analysis.sites import (
     channel_names,
     like,

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 import xarray as xr
 
+from cortexwave.analysis.bands import check_band
 from cortexwave.analysis.sites import frames_of
 from cortexwave.errors import InputError
 
@@ -94,17 +95,6 @@ def segments_of(
         rate, frames, trials, each, _cells(trials, each), frequencies[inside],
         int(inside[0]), tuple(slice(a, b) for a, b in pairwise(cuts)),
     )  # fmt: skip
-
-
-def check_band(band: tuple[float, float], rate: float) -> tuple[float, float]:
-    """The two ends of a band in Hz; `InputError` unless 0 < low < high <= rate / 2."""
-    low, high = (float(end) for end in band)
-    if not 0 < low < high <= rate / 2:
-        raise InputError(
-            f"band is {low:g} to {high:g} Hz; it must rise from above 0 to at most "
-            f"half the sampling rate, {rate / 2:g} Hz"
-        )
-    return low, high
 
 
 def _cells(trials: int, each: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from cortexwave.analysis.bands import check_band
 from cortexwave.analysis.block_lags import (
     MOST_AXES,
     ONE_LINE,
@@ -34,7 +35,6 @@ from cortexwave.analysis.block_lags import (
 )
 from cortexwave.analysis.segment_spectra import (
     Segments,
-    check_band,
     segments_of,
     transformed,
 )

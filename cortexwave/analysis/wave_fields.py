@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 
 from cortexwave import schema
-from cortexwave.analysis.filters import butterworth, check_band, edge_seconds
+from cortexwave.analysis.bands import check_band
+from cortexwave.analysis.filters import butterworth, edge_seconds
 from cortexwave.analysis.gradient import gradient_of_phase
 from cortexwave.analysis.phase import (
     analytic_signal,

@@ -17,9 +17,8 @@ from cortexwave.analysis.filters import (
     butterworth,
     edge_seconds,
     margin_seconds,
-    notch,
-    notched,
 )
+from cortexwave.analysis.notches import notch, notched
 from cortexwave.analysis.phase import analytic_signal
 from cortexwave.errors import InputError
 

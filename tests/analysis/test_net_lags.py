@@ -323,6 +323,10 @@ def test_a_short_recording_is_undetermined():
         ({"segment": 0.1}, "segment is 0.1 s"),
         ({"segment": 100.0}, "longer than the 16 s"),
         ({"variable": "lfp"}, "lfp"),
+        ({"band": "5:40"}, "give two frequencies in Hz"),
+        ({"band": (5.0,)}, "give two frequencies in Hz"),
+        ({"band": (5.0, "40")}, "give two frequencies in Hz"),
+        ({"band": (40.0, 5.0)}, "first frequency must be the lower"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(change, message):
