@@ -140,7 +140,7 @@ def test_few_trials_are_undetermined():
         ({"window": (0.3, 0.1)}, "window is 0.3 to 0.1 s"),
         ({"window": (0.0, 3.0)}, "window is 0 to 3 s"),
         ({"window": (0.0, 0.1)}, "segment is 0.1"),
-        ({"band": (5.0, 400.0)}, "band is 5 to 400 Hz"),
+        ({"band": (5.0, 400.0)}, "ends at 400 Hz; .* must end below"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(change, message):
