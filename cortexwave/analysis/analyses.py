@@ -11,6 +11,7 @@ import xarray as xr
 
 from cortexwave.analysis.wave_file import read_group
 from cortexwave.errors import RecordingError
+from cortexwave.recording.fresh_files import fresh_file
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,18 @@ def open_waves(path: str | Path) -> Analysis:
 
 
 def write_csv(events: xr.Dataset, path: Path) -> None:
-    """The events as text, a row each, units in the names of the columns."""
+    """The events as text, a row each, units in the names of the columns.
+
+    Raises `DiskFullError` where the disk is full, `RecordingError` where it cannot be
+    written; a table that is there stays then.
+    """
     names = [str(name) for name in events.data_vars if events[name].dims == ("event",)]
     heads = [
         f"{name}_{unit.replace('/', '_per_').replace('^', '')}"
         if (unit := events[name].attrs.get("units", "1")) != "1" else name
         for name in names
     ]  # fmt: skip
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with fresh_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(heads)
         columns = [events[name].values for name in names]

@@ -22,6 +22,7 @@ import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import DiskFullError, RecordingError
+from cortexwave.recording.container import KIND_MARK
 from cortexwave.recording.disk_file import DiskFile
 from cortexwave.recording.files import PART, install, open_file
 
@@ -29,7 +30,6 @@ KIND = "wave analysis"
 SUFFIXES = (".h5", ".hdf5", ".nc")
 BESIDE = (".csv", ".png")  # written beside an analysis, under its name
 _CHUNK = 4096
-_MARK = "cortexwave_kind"
 _ASIDE = "coordinates_aside"  # those that are no axis, as x(channel)
 _LEAST_ROOM = 4 * 2**20  # bytes beside what is written
 _BARE = "This is a netCDF dimension but not a netCDF variable.%10d"
@@ -51,7 +51,7 @@ class WaveFileWriter:
         self._check_room(0)
         self._disk = DiskFile(self.part)
         self._file = h5py.File(self._disk, "w", track_order=True)
-        self._file.attrs[_MARK] = KIND
+        self._file.attrs[KIND_MARK] = KIND
         for name, value in {**provenance.attributes(), **attributes}.items():
             self._file.attrs[name] = value if np.isscalar(value) else json.dumps(value)
 
@@ -233,18 +233,9 @@ def is_wave_file(path: str | Path) -> bool:
     """Whether a file is an analysis that this module wrote."""
     try:
         with open_file(Path(path), "r") as file:
-            return bool(file.attrs.get(_MARK) == KIND)
+            return bool(file.attrs.get(KIND_MARK) == KIND)
     except RecordingError:
         return False
-
-
-def refuse_wave_file(path: str | Path) -> None:
-    """`RecordingError` where a file is an analysis, which is no recording."""
-    if is_wave_file(path):
-        raise RecordingError(
-            f"{path}: a wave analysis, not a recording; cortexwave.open_waves reads "
-            "it, and its page and table stand beside it (.png, .csv)"
-        )
 
 
 def describe_wave_file(path: str | Path) -> dict[str, Any]:

@@ -31,12 +31,9 @@ def view(
 
     Two recordings of one protocol are compared: their greatest difference is printed.
     """
-    from cortexwave.analysis.wave_file import refuse_wave_file
     from cortexwave.recording.reader import open_recording
     from cortexwave.view import draw, greatest_difference
 
-    for path in recordings:
-        refuse_wave_file(path)
     opened = [open_recording(path) for path in recordings]
     written = draw(opened, output, names=[path.name for path in recordings],
                    field=field, trial=trial, feature=feature)  # fmt: skip

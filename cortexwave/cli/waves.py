@@ -38,11 +38,9 @@ def analyse(
     """Measure the waves of a recording: measures, events, null tests, a page."""
     from cortexwave.analysis.analyses import open_waves
     from cortexwave.analysis.analysing import analysing
-    from cortexwave.analysis.wave_file import refuse_wave_file
     from cortexwave.units import quantity
     from cortexwave.wave_report import write_wave_page
 
-    refuse_wave_file(recording)
     checked_method = one_of("--method", method, ("generalized", "hilbert", "morlet"))
     steps = analysing(
         recording, output, band=read_band(band), seed=seed, variable=field,

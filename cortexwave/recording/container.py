@@ -23,6 +23,7 @@ from cortexwave.recording.channels import read_channels, write_channels
 from cortexwave.recording.layout import Compression, FieldLayout, RecordingLayout
 from cortexwave.schema import DIRECTION_CONVENTION, SCHEMA_VERSION
 
+KIND_MARK = "cortexwave_kind"  # an attribute of our files that are no recordings
 TEXTS = ("protocol", "protocol_resolved")
 _COUNTERS = ("n_valid", "complete", "recovered")
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5's old format holds 64 KiB
@@ -117,6 +118,11 @@ def _read_layout(file: h5py.File) -> RecordingLayout:
 
 def check_ours(file: h5py.File) -> None:
     """Raise `RecordingError` for an HDF5 file that is not a cortexwave recording."""
+    if file.attrs.get(KIND_MARK) == "wave analysis":
+        raise RecordingError(
+            f"{file.filename}: a wave analysis, not a recording; cortexwave.open_waves "
+            "reads it, and its page and table stand beside it (.png, .csv)"
+        )
     missing = [name for name in ("schema_version", "n_valid") if name not in file.attrs]
     if missing or not isinstance(file.get("time"), h5py.Dataset):
         lack = " and ".join(f"attribute '{name}'" for name in missing) or "axis 'time'"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cortexwave.errors import InputError
+from cortexwave.errors import DiskFullError, InputError
+from cortexwave.recording.disk_file import FULL
 
 
 def checked_path(path: str | Path, suffixes: Sequence[str]) -> Path:
@@ -26,12 +27,17 @@ def checked_path(path: str | Path, suffixes: Sequence[str]) -> Path:
 
 @contextmanager
 def written(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `target` only if the writing succeeds."""
+    """A path to write to, which becomes `target` only if the writing succeeds.
+
+    Raises `DiskFullError` where the disk is full, else `InputError` that says why not.
+    """
     part = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
         yield part
         os.replace(part, target)
     except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(f"{target}: no room on the disk for it") from error
         reason = error.strerror or str(error)
         raise InputError(f"{target}: cannot be written: {reason}") from error
     finally:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
+from cortexwave.analysis.analyses import write_csv
 from cortexwave.analysis.analysing import analyse
 from cortexwave.analysis.wave_file import WaveFileWriter, is_wave_file, read_group
-from cortexwave.errors import DiskFullError, RecordingError
+from cortexwave.errors import DiskFullError, InputError, RecordingError
+from cortexwave.recording.reader import open_recording
+from cortexwave.view import save_figure
 from cortexwave.wave_report import write_wave_page
 
 Usage = namedtuple("Usage", "total used free")
@@ -126,3 +133,49 @@ def test_scattered_electrodes_are_analysed_and_have_a_page(tmp_path):
             assert table[name].attrs["units"] == "mm"
             np.testing.assert_array_equal(table[name], at)
     assert write_wave_page(found, tmp_path / "w.png").stat().st_size > 0
+
+
+EVENTS = xr.Dataset({"start": ("event", [1.0], {"units": "s"}),
+                     "kind": ("event", ["plane"])})  # fmt: skip
+
+
+def test_a_table_for_which_the_disk_has_no_room_is_one_message(tmp_path, monkeypatch):
+    (tmp_path / "w.csv").write_text("of before")
+
+    def full(_self, *_given, **_named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(DiskFullError, match=r"w\.csv: no room on the disk"):
+        write_csv(EVENTS, tmp_path / "w.csv")
+    monkeypatch.undo()
+    assert [each.name for each in tmp_path.iterdir()] == ["w.csv"]
+    assert (tmp_path / "w.csv").read_text() == "of before"
+
+
+def test_a_table_in_no_folder_is_one_message(tmp_path):
+    with pytest.raises(RecordingError, match=r"w\.csv: cannot be written"):
+        write_csv(EVENTS, tmp_path / "none" / "w.csv")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [(errno.ENOSPC, DiskFullError, "no room on the disk"),
+     (errno.EROFS, InputError, "cannot be written: Read-only file system")],
+)  # fmt: skip
+def test_a_page_that_cannot_be_written_is_one_message(tmp_path, number, kind, said):
+    figure = Figure()
+
+    def refused(*_given, **_named):
+        raise OSError(number, os.strerror(number))
+
+    figure.savefig = refused  # type: ignore[method-assign]
+    with pytest.raises(kind, match=rf"w\.png: {said}"):
+        save_figure(figure, tmp_path / "w.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_analysis_opened_as_a_recording_names_what_opens_it(tmp_path):
+    path = _written(tmp_path / "w.h5")
+    with pytest.raises(RecordingError, match=r"a wave analysis.*open_waves"):
+        open_recording(path)
