@@ -62,7 +62,6 @@ if TYPE_CHECKING:
         wavenumber_frequency as wavenumber_frequency,
     )
     from cortexwave.lab.amplifier import Amplifier as Amplifier
-    from cortexwave.lab.amplifier import Noise as Noise
     from cortexwave.lab.array_drawing import geometry_text as geometry_text
     from cortexwave.lab.array_maps import electrode_map as electrode_map
     from cortexwave.lab.digital_events import corrected_onsets as corrected_onsets
@@ -71,6 +70,10 @@ if TYPE_CHECKING:
     from cortexwave.lab.electrodes import electrodes_at as electrodes_at
     from cortexwave.lab.grids import to_channels as to_channels
     from cortexwave.lab.grids import to_grid as to_grid
+    from cortexwave.lab.noise import Correlation as Correlation
+    from cortexwave.lab.noise import Noise as Noise
+    from cortexwave.lab.noise import correlation_of as correlation_of
+    from cortexwave.lab.noise import spectrum_of as spectrum_of
     from cortexwave.lab.observing import observe as observe
     from cortexwave.lab.quality import channel_quality as channel_quality
     from cortexwave.lab.reading import ReaderOptions as ReaderOptions
@@ -123,11 +126,12 @@ if TYPE_CHECKING:
 _HOME = {
     "Amplifier": "lab.amplifier",
     "Analysis": "analysis.analyses",
+    "Correlation": "lab.noise",
     "Electrodes": "lab.electrodes",
     "Lattice": "sheet.lattice",
     "MEASURES": "analysis.measures",
     "ModelSpec": "sheet.spec",
-    "Noise": "lab.amplifier",
+    "Noise": "lab.noise",
     "Protocol": "protocol.document",
     "ReaderOptions": "lab.reading",
     "Session": "recording.nwb_session",
@@ -142,6 +146,7 @@ _HOME = {
     "cluster_permutation": "analysis.cluster_permutation",
     "corrected_onsets": "lab.digital_events",
     "correlation_distance": "analysis.coherence",
+    "correlation_of": "lab.noise",
     "critical_points": "analysis.critical_points",
     "cross_temporal": "memory.cross_temporal",
     "curl_map": "analysis.local_measures",
@@ -208,6 +213,7 @@ _HOME = {
     "separability": "analysis.separability",
     "simulate": "simulation",
     "space_time_spectrum": "analysis.velocity",
+    "spectrum_of": "lab.noise",
     "stimulus_locked_lags": "analysis.stimulus_locked",
     "surrogate": "analysis.nulls",
     "to_channels": "lab.grids",

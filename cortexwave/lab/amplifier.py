@@ -1,4 +1,4 @@
-"""What happens to a signal from the contact to the disk: noise, band, rate, bits."""
+"""What an amplifier makes of the signals of its contacts: band, rate, bits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.fft
 import scipy.signal
-import xarray as xr
 
-from cortexwave import schema
 from cortexwave.errors import InputError
 
 Phase = Literal["causal", "zero_phase"]
@@ -20,41 +17,6 @@ Phase = Literal["causal", "zero_phase"]
 _EQUAL = 1e-3
 _SETTLED = 0.01  # of a filter's slowest response is left when frames are valid
 _LARGEST_RATIO = 10_000
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Power (in any unit per Hz) at some rising frequencies above 0 (Hz)."""
-
-    frequency: tuple[float, ...]
-    power: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        at, power = np.array(self.frequency), np.array(self.power)
-        if at.shape != power.shape or at.ndim != 1 or at.size < 2 or not (
-            at[0] > 0 and np.all(np.diff(at) > 0) and np.all(power > 0)
-            and np.isfinite(power).all()
-        ):  # fmt: skip
-            raise InputError(
-                f"a spectrum has two or more rising frequencies above 0 and as many "
-                f"powers above 0; not {at.size} and {power.size} such"
-            )
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Gaussian noise of power 1/f^exponent, independent between channels.
-
-    `snr_db` is 10 log10 of the mean power of the live channels to that of the noise,
-    both within `band` (Hz). 0 is white noise, 1 is 1/f. With a `spectrum`, as
-    `spectrum_of` takes it from a recording, that is its shape; beyond its ends power
-    stays as it is there.
-    """
-
-    snr_db: float
-    band: tuple[float, float]
-    exponent: float = 0.0
-    spectrum: Spectrum | None = None
 
 
 @dataclass(frozen=True)
@@ -70,99 +32,6 @@ class Amplifier:
     order: int = 2
     rate: float | None = None
     resolution: float | None = None
-
-
-def spectrum_of(
-    recording: xr.Dataset, *, variable: str, segment: float = 1.0
-) -> Spectrum:
-    """The median over channels of the power spectrum of a recording of channels.
-
-    Welch's method in segments of `segment` s, which is also how fine it is: 1 Hz. All
-    of the recording is read: of a long one give a part. Channels that are not good,
-    miss values or never change do not count.
-    """
-    names = schema.field_names(recording)
-    if variable not in names or "channel" not in recording[variable].dims:
-        raise InputError(f"no field '{variable}' of channels; there is {names}")
-    values = recording[variable].transpose(..., "channel", "time")
-    time = np.asarray(values["time"].values, dtype=float)
-    rate = (time.size - 1) / (time[-1] - time[0]) if time.size > 1 else np.nan
-    frames = round(segment * rate) if np.isfinite(rate) else 0
-    if not 4 <= frames <= time.size:
-        raise InputError(
-            f"segments of {segment:g} s do not fit in the {time.size} frames of "
-            f"'{variable}'"
-        )
-    courses = np.asarray(values.values, dtype=float)
-    good = np.broadcast_to(
-        recording["good"].values if "good" in recording.coords else True,
-        courses.shape[:-1],
-    )
-    kept = courses[good & np.isfinite(courses).all(axis=-1) & (np.ptp(courses, -1) > 0)]
-    if not len(kept):
-        raise InputError(f"'{variable}' has no good channel without missing values")
-    frequency, power = scipy.signal.welch(kept, rate, nperseg=frames, axis=-1)
-    usual = np.median(power, axis=0)
-    inside = (frequency > 0) & (usual > 0)
-    return Spectrum(tuple(frequency[inside].tolist()), tuple(usual[inside].tolist()))
-
-
-def scaled_noise(
-    values: np.ndarray, noise: Noise, rate: float, live: np.ndarray, *,
-    seed: tuple[int, int],
-) -> np.ndarray:  # fmt: skip
-    """Noise (trial, time, channel) at the stated ratio to the live channels."""
-    low, high = noise.band
-    if not 0 <= low < high <= rate / 2 * (1 + _EQUAL):
-        raise InputError(
-            f"band of the noise is {low:g} to {high:g} Hz; at {rate:g} frames per s it "
-            f"lies within 0 to {rate / 2:g} Hz, the lower first"
-        )
-    if noise.spectrum is not None and noise.exponent:
-        raise InputError("noise has an exponent or a spectrum, not both")
-    if not (np.isfinite(noise.snr_db) and np.isfinite(noise.exponent)):
-        raise InputError(f"noise of {noise.snr_db} dB and exponent {noise.exponent}")
-    generator = np.random.default_rng(list(seed))
-    trials, frames, channels = values.shape
-    # drawn for twice the time: an inverse transform closes on itself
-    length = scipy.fft.next_fast_len(2 * frames, real=True)
-    frequency = scipy.fft.rfftfreq(length, 1 / rate)
-    gain = np.zeros(frequency.size)
-    if noise.spectrum is None:
-        gain[1:] = frequency[1:] ** (-noise.exponent / 2)
-    else:
-        known = np.log(noise.spectrum.frequency), np.log(noise.spectrum.power)
-        gain[1:] = np.exp(np.interp(np.log(frequency[1:]), *known) / 2)
-    made = np.empty_like(values)
-    for trial in range(trials):
-        for channel in range(channels):
-            white = generator.standard_normal(length)
-            spectrum = scipy.fft.rfft(white) * gain
-            made[trial, :, channel] = scipy.fft.irfft(spectrum, length)[:frames]
-    strength = _band_power(values[..., live], rate, noise.band)
-    if not strength > 0:
-        raise InputError(
-            f"the channels have no power between {low:g} and {high:g} Hz: no "
-            "signal-to-noise ratio there"
-        )
-    ratio = strength / _band_power(made[..., live], rate, noise.band)
-    return made * np.sqrt(ratio / 10 ** (noise.snr_db / 10))
-
-
-def _band_power(values: np.ndarray, rate: float, band: tuple[float, float]) -> float:
-    """Power of (trial, time, channel) within a band: mean of periodograms, no mean."""
-    frequency = scipy.fft.rfftfreq(values.shape[1], 1 / rate)
-    inside = (frequency >= band[0]) & (frequency <= band[1]) & (frequency > 0)
-    if not inside.any():
-        raise InputError(
-            f"no frequency of {values.shape[1]} frames at {rate:g} Hz lies within "
-            f"{band[0]:g} to {band[1]:g} Hz"
-        )
-    total = 0.0
-    for channel in range(values.shape[2]):
-        spectrum = scipy.fft.rfft(values[..., channel], axis=1)[:, inside]
-        total += float(np.sum(np.abs(spectrum) ** 2))
-    return total
 
 
 def amplified(

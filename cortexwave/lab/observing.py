@@ -2,10 +2,10 @@
 
 In this order: source (fields summed with weights and delays), scale (mm between sites,
 s between frames), place of the array, Gaussian point spread, average over the contact,
-bilinear sampling, noise at a stated signal-to-noise ratio, the amplifier's band,
-reference, its sampling rate (anti-aliased), bits, dead sites. What was done stands in
-`attrs["observed"]` as JSON. The sheet is read block by block, so that a run larger than
-the memory can be observed.
+bilinear sampling, noise at a stated signal-to-noise ratio (each contact's own, or
+shared), the amplifier's band, reference, its sampling rate (anti-aliased), bits, dead
+sites. What was done stands in `attrs["observed"]` as JSON. The sheet is read block by
+block, so that a run larger than the memory can be observed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from cortexwave import schema
 from cortexwave.errors import InputError
 from cortexwave.lab.amplifier import (
     Amplifier,
-    Noise,
     amplified,
     quantised,
     resampled,
-    scaled_noise,
 )
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import Electrodes, turned
+from cortexwave.lab.noise import Noise, scaled_noise
 from cortexwave.lab.sheet_sampling import (
     Sheet,
     Wrap,
@@ -109,7 +108,7 @@ def observe(
     beyond = check_sampling(looks, sheet, placed, spread=spread, rotation=rotation)
     values = sampled(recording, terms, sheet, weights) * (1.0 if gain is None else gain)
     rate = 1 / sheet.interval
-    added = [scaled_noise(values, each, rate, ~dies, seed=(seed, 1 + k))
+    added = [scaled_noise(values, each, rate, ~dies, placed, seed=(seed, 1 + k))
              for k, each in enumerate(noise)]  # fmt: skip
     values = sum(added, values)
     start, spoilt = float(sheet.time[0]), (0.0, 0.0)

@@ -7,14 +7,22 @@ import json
 import numpy as np
 import pytest
 import scipy.signal
+import scipy.spatial
 import scipy.special
 import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError
-from cortexwave.lab.amplifier import Amplifier, Noise, Spectrum, spectrum_of
+from cortexwave.lab.amplifier import Amplifier
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import electrodes_at
+from cortexwave.lab.noise import (
+    Correlation,
+    Noise,
+    Spectrum,
+    correlation_of,
+    spectrum_of,
+)
 from cortexwave.lab.observing import observe
 from cortexwave.lab.sheet_sampling import sampling_matrix
 from cortexwave.lab.sources import Term, sources_of
@@ -224,6 +232,78 @@ def test_noise_takes_the_spectrum_of_a_recording():
                 noise=[Noise(0.0, (5.0, 40.0), 1.0, noise.spectrum)])  # fmt: skip
     with pytest.raises(InputError, match="rising frequencies"):
         Spectrum((1.0, 1.0), (1.0, 1.0))
+
+
+def noise_alone(correlation: Correlation | None, seconds: float = 40.0) -> xr.Dataset:
+    """What a 6 x 6 array of 0.4 mm adds to a wave, and nothing of the wave."""
+    recording = wave((6, 6), spacing=0.4, duration=seconds)
+    noise = [Noise(0.0, band=(5.0, 40.0), exponent=1.0, correlation=correlation)]
+    both = observe(recording, (6, 6, 0.4), seed=3, noise=noise)
+    return both.assign(lfp=(both.lfp - observe(recording, (6, 6, 0.4), seed=3).lfp)
+                       .assign_attrs(both.lfp.attrs))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        Correlation(),
+        Correlation(common=0.4),
+        Correlation(local=0.7, length=0.6),
+        Correlation(common=0.2, local=0.5, length=0.8),
+    ],
+)
+def test_noise_is_shared_by_distance_as_its_closed_form_says(shared):
+    added = noise_alone(shared)
+    at = np.column_stack([added["x"].values, added["y"].values])
+    distance = scipy.spatial.distance.cdist(at, at)
+    _, cross = scipy.signal.csd(added.lfp.values.T[:, None], added.lfp.values.T[None],
+                                RATE, nperseg=int(RATE), axis=-1)  # fmt: skip
+    power = np.einsum("ccf->cf", cross).real
+    coherence = cross / np.sqrt(power[:, None] * power[None])
+    found = coherence[..., 5:41].mean(axis=-1)
+    # 79 segments, half overlapping, at 36 frequencies: an sd below 0.03 for each pair
+    steps = np.unique(np.round(distance, 6))[1:]
+    means = [found[np.isclose(distance, step)].mean() for step in steps]
+    np.testing.assert_allclose(np.real(means), shared.between(steps), atol=0.04)
+    assert np.abs(found.imag).max() < 0.15  # no lags; of 630 pairs, 5 sd
+
+    taken = correlation_of(added, variable="lfp", band=(5.0, 40.0))
+    np.testing.assert_allclose(taken.between(steps), shared.between(steps), atol=0.04)
+
+
+def test_shared_noise_keeps_its_ratio_and_the_same_power_everywhere():
+    added = noise_alone(Correlation(common=0.3, local=0.6, length=1.0))
+    seen = observe(wave((6, 6), spacing=0.4, duration=40.0), (6, 6, 0.4), seed=3)
+    frequency, noise = scipy.signal.periodogram(added.lfp.values, RATE, axis=0)
+    signal = scipy.signal.periodogram(seen.lfp.values, RATE, axis=0)[1]
+    band = (frequency >= 5) & (frequency <= 40)
+    assert signal[band].sum() == pytest.approx(noise[band].sum(), rel=1e-6)
+    each = noise[band].sum(axis=0)
+    # 1/f: some 300 of 2800 values (two each) decide the power: an sd of 6 % or less
+    assert each.std() / each.mean() < 0.12
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ((0.7, 0.5, 1.0), "both together at most 1"),
+        ((-0.1, 0.0, 0.0), "0 or more"),
+        ((0.1, 0.5, 0.0), "both are above 0, or neither"),
+        ((0.1, 0.5, np.inf), "over a length of inf"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(shares, message):
+    with pytest.raises(InputError, match=message):
+        Correlation(*shares)
+
+
+def test_what_channels_share_needs_places_and_a_band_that_is_there():
+    added = noise_alone(None, seconds=4.0)
+    with pytest.raises(InputError, match="band is 150 to 300 Hz; at 500 Hz"):
+        correlation_of(added, variable="lfp", band=(150.0, 300.0))
+    few = added.isel(channel=slice(3))
+    with pytest.raises(InputError, match=r"3 good channels.*4 are needed"):
+        correlation_of(few, variable="lfp", band=(5.0, 40.0))
 
 
 def test_the_same_seed_gives_the_same_noise_whichever_sites_die():
