@@ -1,0 +1,180 @@
+"""What one recording remembers, measured the same of a model and of a lab.
+
+Each readout is asked for by itself, and where it cannot be made (no events, too few
+trials, no drive) its table says why. The trials are those of the recording as it is,
+without a band, which would ring on after what it passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from cortexwave import schema
+from cortexwave.comparison.facts_file import Facts, undetermined
+from cortexwave.comparison.parts import Part
+from cortexwave.errors import InputError
+from cortexwave.memory.alignment import shift_aligned_generalisation
+from cortexwave.memory.elapsed_time import decode_elapsed_time
+from cortexwave.memory.generalisation import temporal_generalisation
+from cortexwave.memory.identity import decode_identity
+from cortexwave.memory.memory_function import memory_function
+from cortexwave.memory.trials import Trials, trials_of
+
+READOUTS = (
+    "identity", "elapsed_time", "generalisation", "alignment", "memory_function",
+)  # fmt: skip
+# Moments at which a readout is made: more cost time, and show nothing more.
+_MOMENTS = {"identity": 60, "generalisation": 30, "alignment": 14, "elapsed_time": 30}
+_SPEEDS, _DIRECTIONS = 6, 8  # velocities that are searched for a rigid shift
+
+
+@dataclass(frozen=True)
+class MemoryWanted:
+    """Which trials are read out, and how often they are permuted."""
+
+    label: str
+    window: tuple[float, float]
+    kinds: tuple[str, ...] | None
+    permutations: int
+    folds: int
+    lags: int
+    band: tuple[float, float]
+
+    def settings(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return asdict(self)
+
+
+def memory_facts(
+    recording: xr.Dataset, part: Part, wanted: MemoryWanted, *, seed: int
+) -> Facts:
+    """The tables of `READOUTS`, each made or with its reason."""
+    facts: Facts = {}
+    try:
+        trials = trials_of(
+            recording, window=wanted.window, label=wanted.label,
+            variable=part.variable, kinds=wanted.kinds,
+        )  # fmt: skip
+        missing = ""
+    except InputError as error:
+        trials, missing = None, str(error)
+    readouts: dict[str, Callable[[Trials], xr.Dataset]] = {
+        "identity": lambda given: decode_identity(
+            given, times=_times(given, "identity"), count=wanted.folds,
+            permutations=wanted.permutations, seed=seed,
+        ),
+        "elapsed_time": lambda given: _elapsed(given, wanted, seed),
+        "generalisation": lambda given: temporal_generalisation(
+            given, times=_times(given, "generalisation"), seed=seed,
+            places=places_of(recording, wanted.label), fold_count=wanted.folds // 2 + 1,
+            permutations=wanted.permutations,
+        ),
+        "alignment": lambda given: _aligned(given, wanted, seed),
+    }  # fmt: skip
+    for name, readout in readouts.items():
+        facts[name] = _made(name, readout, trials, missing)
+    facts["memory_function"] = _driven(recording, part, wanted, seed)
+    return facts
+
+
+def _made(
+    name: str, readout: Callable[[Trials], xr.Dataset], trials: Trials | None,
+    missing: str,
+) -> xr.Dataset:  # fmt: skip
+    if trials is None:
+        return undetermined(name, missing)
+    try:
+        table = readout(trials)
+    except InputError as error:
+        return undetermined(name, str(error))
+    _, members = np.unique(trials.labels, return_counts=True)
+    return table.assign_attrs(fewest=int(members.min()))
+
+
+def _times(trials: Trials, name: str, *, after: bool = False) -> list[float]:
+    """At most so many moments of a readout, in equal steps of whole frames."""
+    clock = trials.clock[trials.clock >= -1e-9] if after else trials.clock
+    if not clock.size:
+        raise InputError(
+            f"the window ends {-trials.clock[-1]:g} s before the onset; memory is read "
+            "out after it"
+        )
+    every = int(np.ceil(clock.size / _MOMENTS[name]))
+    return [float(each) for each in clock[::every]]
+
+
+def _elapsed(trials: Trials, wanted: MemoryWanted, seed: int) -> xr.Dataset:
+    after = trials.clock[trials.clock >= -1e-9]
+    if after.size < 2:
+        raise InputError("the window holds no time after the onset")
+    stride = int(np.ceil(after.size / _MOMENTS["elapsed_time"]))
+    return decode_elapsed_time(
+        trials, window=(float(after[0]), float(after[-1])), stride=stride,
+        count=wanted.folds, permutations=wanted.permutations, seed=seed,
+    )  # fmt: skip
+
+
+def _aligned(trials: Trials, wanted: MemoryWanted, seed: int) -> xr.Dataset:
+    """The search for a rigid shift, at velocities that the array can tell apart.
+
+    From one pitch within half of the window to half of the array in one step, in equal
+    ratios; the array is the same on both sides, so the velocities are.
+    """
+    times = _times(trials, "alignment", after=True)
+    if trials.positions is None:
+        raise InputError(
+            "sites have no positions, so nothing can be shifted along them"
+        )
+    if len(times) < 3:
+        raise InputError(f"{len(times)} moments after the onset; 3 are needed")
+    step = times[1] - times[0]
+    longest = (times[-1] - times[0]) / 2
+    span = float(np.ptp(trials.positions, axis=0).max())
+    pitch = _pitch(trials.positions)
+    return shift_aligned_generalisation(
+        trials, speeds=np.geomspace(pitch / longest, span / 2 / step, _SPEEDS),
+        directions=np.arange(_DIRECTIONS) * 360.0 / _DIRECTIONS - 180.0,
+        longest=longest, boundary="open", times=times, seed=seed,
+        fold_count=max(3, wanted.folds // 2), permutations=wanted.permutations,
+    )  # fmt: skip
+
+
+def _pitch(positions: np.ndarray) -> float:
+    apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return float(np.median(apart.min(axis=1)))
+
+
+def places_of(
+    recording: xr.Dataset, label: str
+) -> dict[str, tuple[float, float]] | None:
+    """Where each class was shown, (x, y) in mm, if each has one place; else None."""
+    events = schema.events(recording)
+    if label in ("x", "y"):
+        return None
+    x, y = (np.asarray(events[name].values, dtype=float) for name in ("x", "y"))
+    labels = np.asarray(events[label].values).astype(str)
+    found: dict[str, tuple[float, float]] = {}
+    for name in dict.fromkeys(labels.tolist()):
+        at = np.stack([x, y], axis=1)[labels == name]
+        if not np.isfinite(at).all() or np.ptp(at, axis=0).max() > 1e-9:
+            return None
+        found[name] = (float(at[0, 0]), float(at[0, 1]))
+    return found if len(set(found.values())) == len(found) else None
+
+
+def _driven(
+    recording: xr.Dataset, part: Part, wanted: MemoryWanted, seed: int
+) -> xr.Dataset:
+    try:
+        return memory_function(
+            recording, variable=part.variable, lags=wanted.lags,
+            surrogates=max(19, wanted.permutations), seed=seed,
+        )  # fmt: skip
+    except InputError as error:
+        return undetermined("memory_function", str(error))

@@ -1,0 +1,416 @@
+"""The study document: what stands in a file of kind `study`.
+
+Whose recordings are compared with whose, what is left out and why, how the model is
+seen through the lab's electrodes, which two scales are fitted and to what, and which
+measures were chosen before anything was looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from cortexwave.comparison.primaries import (
+    CALIBRATED_BY,
+    MOST_PRIMARIES,
+    declaration_hash,
+    primary_faults,
+    usual_primaries,
+)
+from cortexwave.documents import (
+    Document,
+    Source,
+    changed_text,
+    parse_document,
+    read_document,
+)
+from cortexwave.errors import Fault, ProtocolError
+from cortexwave.faults import check_document, fault_error
+from cortexwave.units import Angle, Duration, Frequency, Length, Position, Speed, Time
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=_NAME, max_length=80)]
+Reason = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class Span(Document):
+    """Times of a recording that are left out, and why."""
+
+    start: Time
+    stop: Time
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Span:
+        if not self.start < self.stop:
+            raise ValueError(
+                f"it stops at {self.stop:g} s, and starts at {self.start:g} s"
+            )
+        return self
+
+
+class Channels(Document):
+    """Channels of a recording that are left out, by label, and why."""
+
+    labels: list[str] = Field(min_length=1)
+    reason: Reason
+
+
+class Exclusions(Document):
+    """What of a session is left out: every entry has its reason."""
+
+    channels: list[Channels] = Field(default_factory=list)
+    times: list[Span] = Field(default_factory=list)
+
+
+class Session(Document):
+    """One session: its recordings (each by itself, then pooled) and its exclusions.
+
+    A session with `excluded` is not used at all; it is listed with that reason.
+    """
+
+    name: Name
+    files: list[str] = Field(min_length=1, max_length=1000)
+    exclude: Exclusions = Exclusions()
+    excluded: Reason | None = None
+
+
+class Subject(Document):
+    """One animal or person (of a model: one draw of its parameters)."""
+
+    name: Name
+    sessions: list[Session] = Field(min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _once(self) -> Subject:
+        _distinct("session", [session.name for session in self.sessions])
+        return self
+
+
+class Animal(Document):
+    """A simulated animal: changes to the protocol, and a seed for each session."""
+
+    name: Name
+    seeds: list[int] = Field(min_length=1, max_length=1000)
+    set: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _seeds(self) -> Animal:
+        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(
+                f"seeds are {self.seeds}: each once, whole numbers from 0 on"
+            )
+        return self
+
+
+class Recordings(Document):
+    """Recordings that are there, by subject and session."""
+
+    kind: Literal["recordings"] = "recordings"
+    variable: str | None = None
+    subjects: list[Subject] = Field(min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _once(self) -> Recordings:
+        _distinct("subject", [subject.name for subject in self.subjects])
+        return self
+
+
+class Simulated(Document):
+    """A protocol run for each animal and seed; `source` is what electrodes see.
+
+    `source` names a field; without it electrodes see the summed synaptic input.
+    """
+
+    kind: Literal["protocol"]
+    file: str
+    source: str | None = None
+    animals: list[Animal] = Field(min_length=1, max_length=1000)
+
+    @model_validator(mode="after")
+    def _once(self) -> Simulated:
+        _distinct("animal", [animal.name for animal in self.animals])
+        return self
+
+
+Model = Annotated[Recordings | Simulated, Field(discriminator="kind")]
+
+
+class Noise(Document):
+    """Noise added to the model at the electrodes: 10 log10 of signal to noise power."""
+
+    snr_db: float = Field(ge=-60, le=120)
+    exponent: float = Field(default=1.0, ge=0, le=4)
+
+
+class ElectrodesDocument(Document):
+    """How a sheet is seen: the lab's own contacts unless a map is named.
+
+    `position` of the middle of the array on the sheet ("centre", or [x, y]); `rotation`
+    counter-clockwise; `spread` the sd of the Gaussian point spread; `dead` also those
+    contacts that are dead in the lab's session. A model recording of channels is taken
+    as it is. `name` is how the report calls the array; `modality` and `area` choose the
+    published speeds that are drawn beside those measured.
+    """
+
+    name: str = Field(default="of the lab", pattern=r"^\w[\w ,/()+:-]*$", max_length=60)
+    modality: str | None = None
+    area: str | None = None
+    map: str | None = None
+    position: tuple[Position, Position] | Literal["centre"] = "centre"
+    rotation: Angle = 0.0
+    spread: Length | None = None
+    wrap: Literal["none", "x", "y", "both"] = "none"
+    dead: bool = True
+    noise: Noise | None = None
+
+
+class FrequencyAndWavelength(Document):
+    """Both scales from medians: frequency and wavelength. Median speed is spent too."""
+
+    kind: Literal["frequency_and_wavelength"]
+
+
+class FrequencyAndSpeed(Document):
+    """Time from the median frequency, space from a prior speed; wavelength held out.
+
+    `speed` is (low, typical, high) of horizontal fibres, known from elsewhere; `source`
+    says where.
+    """
+
+    kind: Literal["frequency_and_speed_prior"]
+    speed: tuple[Speed, Speed, Speed]
+    source: str = Field(min_length=1, max_length=400)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> FrequencyAndSpeed:
+        if not self.speed[0] <= self.speed[1] <= self.speed[2]:
+            raise ValueError("speed is [low, typical, high], in this order")
+        return self
+
+
+class Given(Document):
+    """Both scales as given: nothing is fitted. Without them the sheet's own hold."""
+
+    kind: Literal["given"] = "given"
+    spacing: Length | None = None
+    interval: Duration | None = None
+
+
+Calibration = Annotated[
+    FrequencyAndWavelength | FrequencyAndSpeed | Given, Field(discriminator="kind")
+]
+
+
+class Memory(Document):
+    """Trials of the memory readouts: `label` is the event column that is decoded."""
+
+    label: Literal["stimulus", "item", "kind", "outcome", "x", "y"] = "stimulus"
+    window: tuple[Time, Time]
+    kinds: list[str] | None = None
+    permutations: int = Field(default=200, ge=19, le=100_000)
+    folds: int = Field(default=10, ge=2, le=100)
+    lags: int = Field(default=40, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Memory:
+        if not self.window[0] < self.window[1]:
+            raise ValueError(f"window {list(self.window)} s does not end after it "
+                             "begins")  # fmt: skip
+        return self
+
+
+class Study(Document):
+    """A comparison, whole: frozen, checked, made by `load_study`."""
+
+    cortexwave: Literal[1]
+    kind: Literal["study"]
+    title: str = Field(min_length=1, max_length=400)
+    units: Literal["text", "base"] = "text"
+    band: tuple[Frequency, Frequency]
+    lab: Recordings
+    model: Model
+    # None: no memory readout is made, and the report says that none was asked for
+    memory: Memory | None = None
+    electrodes: ElectrodesDocument = ElectrodesDocument()
+    calibration: Calibration = Given()
+    # None: the usual six that this study has, less what the calibration spends
+    primaries: list[str] | None = Field(
+        default=None, min_length=1, max_length=MOST_PRIMARIES
+    )
+    # sha256 that `cortexwave check` prints: a declaration changed later is refused
+    frozen: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    surrogates: int = Field(default=99, ge=19, le=100_000)
+    thorough: bool = False
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+    _source: Source | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Study:
+        faults: list[tuple[tuple[str | int, ...], str]] = []
+        low, high = self.band
+        if not low < high:
+            faults.append((("band",), f"it ends at {high:g} Hz, and begins at "
+                           f"{low:g} Hz"))  # fmt: skip
+        faults += [
+            (("primaries", place), message)
+            for place, message in primary_faults(
+                self.primaries or [], self.spent, self.memory is not None
+            )
+        ]
+        if self.frozen is not None and self.frozen != self.declared:
+            faults.append((("frozen",), (
+                f"the declaration was changed after it was frozen: primaries, band, "
+                f"calibration and memory now hash to {self.declared}"
+            )))  # fmt: skip
+        used = [s for subject in self.lab.subjects for s in subject.sessions
+                if s.excluded is None]  # fmt: skip
+        if not used:
+            faults.append((("lab", "subjects"), "every session is excluded"))
+        if faults:
+            raise fault_error("study", faults)
+        return self
+
+    @property
+    def spent(self) -> tuple[str, ...]:
+        """The measures that the calibration is fitted to, which are no evidence."""
+        return CALIBRATED_BY.get(self.calibration.kind, ())
+
+    @property
+    def chosen_primaries(self) -> list[str]:
+        """The primaries, declared or usual."""
+        if self.primaries is not None:
+            return list(self.primaries)
+        return usual_primaries(self.spent, self.memory is not None)
+
+    @property
+    def declared(self) -> str:
+        """SHA-256 of what must not change once anything has been looked at."""
+        return declaration_hash({
+            "primaries": self.chosen_primaries, "band": list(self.band),
+            "calibration": self.calibration.model_dump(mode="json"),
+            "memory": None if self.memory is None
+            else self.memory.model_dump(mode="json"),
+        })  # fmt: skip
+
+    @property
+    def source(self) -> Source:
+        """The document it was read from, for lines and folder of its files."""
+        if self._source is None:  # made in Python
+            return Source("<study>", self.resolved(), {}, {})
+        return self._source
+
+    @property
+    def text(self) -> str:
+        """The YAML it was read from, verbatim."""
+        return self.source.text
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in it start from."""
+        return self.source.folder
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Study:
+        """A new study with values at dotted paths replaced, checked anew."""
+        if not changes:
+            return self
+        file = self.source.file
+        return parse_study(changed_text(self.text, changes, file=file), file=file)
+
+    def resolved(self) -> str:
+        """Canonical JSON of everything that decides the comparison, in base units."""
+        values = {**self.model_dump(mode="json"), "units": "base"}
+        return json.dumps(values, sort_keys=True, indent=1)
+
+
+def load_study(path: str | Path) -> Study:
+    """The checked study in a YAML file.
+
+    Raises `ProtocolError` with every fault and its line; `InputError` if the file
+    cannot be read.
+    """
+    return study_of(read_document(path))
+
+
+def parse_study(text: str, *, file: str = "<text>") -> Study:
+    """The checked study in a YAML text; relative paths start at `file`'s folder."""
+    return study_of(parse_document(text, file=file))
+
+
+def study_of(source: Source) -> Study:
+    """The study in a document that has been read."""
+    kind = source.values.get("kind")
+    if "kind" in source.values and kind != "study":
+        raise ProtocolError(source.file, [Fault("kind", (
+            f"{kind!r} is not a kind of document that can be compared; that is 'study'"
+        ), source.line(("kind",)))])  # fmt: skip
+    text = source.values.get("units") != "base"
+    study: Study = check_document(Study, source, document=text)
+    study._source = source
+    return study
+
+
+def check_study_document(study: Study) -> None:
+    """Hold a study against the files it names: each is there, below its folder.
+
+    Raises `ProtocolError` with every fault and its line.
+    """
+    faults = [
+        Fault(".".join(map(str, path)), message, study.source.line(path))
+        for path, message in _file_faults(study)
+    ]
+    if faults:
+        raise ProtocolError(study.source.file, faults)
+
+
+def _file_faults(study: Study) -> Iterable[tuple[tuple[str | int, ...], str]]:
+    root = study.folder.resolve()
+    for path, name in named_files(study):
+        file = (root / name).resolve()
+        if Path(name).is_absolute() or not file.is_relative_to(root):
+            yield (
+                path,
+                f"{name} lies outside the folder of the study; a study names files "
+                "below its own folder, so that it can be moved",
+            )
+        elif not file.is_file():
+            yield path, f"{name}: there is no such file in {root}"
+
+
+def named_files(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every file that a study names, with the place of its name."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    sides: list[tuple[str, Any]] = [("lab", study.lab), ("model", study.model)]
+    for side, material in sides:
+        if isinstance(material, Simulated):
+            found.append(((side, "file"), material.file))
+            continue
+        for i, subject in enumerate(material.subjects):
+            for j, session in enumerate(subject.sessions):
+                path = (side, "subjects", i, "sessions", j, "files")
+                found += [((*path, k), file) for k, file in enumerate(session.files)]
+    chosen = study.electrodes.map
+    if chosen is not None and Path(chosen).suffix:
+        found.append((("electrodes", "map"), chosen))
+    return found
+
+
+def _distinct(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what} {', '.join(twice)} stands twice")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a study document, for editors and for other programs."""
+    schema = Study.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "cortexwave study document, version 1",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }
