@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,20 @@ import xarray as xr
 from cortexwave.backends import backend as backend_module
 from cortexwave.backends.problem import Block, Problem, State
 from cortexwave.errors import InputError, Interrupted, NotFiniteError, RecordingError
+from cortexwave.lab.importing import REQUEST, resuming_import
 from cortexwave.labels import attributes, files_of, labelled
 from cortexwave.preparation import layout_of, prepare
 from cortexwave.protocol.document import Protocol
 from cortexwave.protocol.loading import parse_protocol
 from cortexwave.provenance import sha256_of
 from cortexwave.recording.checkpoint import load_checkpoint, save_checkpoint
+from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import open_recording, read_protocol
 from cortexwave.recording.writer import RecordingWriter
 from cortexwave.stopping import stop_on_interrupt
 
 CHECKPOINT_EVERY = 2.0  # s between checkpoints, at least
 LARGEST_IN_MEMORY = 8 * 2**30  # bytes that `simulate` may return
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: frames written, of how many."""
-
-    frames: int
-    of: int
 
 
 def simulate(
@@ -104,7 +97,7 @@ def running(
 
 
 def resume(part: str | Path) -> Path:
-    """Go on with a run that was killed or interrupted; returns the finished file.
+    """Go on with a run or an import that was killed or interrupted; its finished file.
 
     The data are identical to those of the uninterrupted run.
     """
@@ -126,6 +119,8 @@ def resuming(part: str | Path) -> Iterator[Progress]:
         part = given
     with open_recording(part) as recording:
         attrs = dict(recording.attrs)
+    if REQUEST in attrs:
+        return resuming_import(part)
     text = read_protocol(part)
     protocol = parse_protocol(text, file=str(attrs.get("protocol_file", "<text>")))
     protocol = _with_run(protocol, dtype=str(attrs["dtype"]))

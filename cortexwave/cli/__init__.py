@@ -16,6 +16,7 @@ import typer
 # in the order in which `cortexwave --help` lists them
 from cortexwave.cli import (
     describing,  # noqa: F401
+    lab,  # noqa: F401
     memory,  # noqa: F401
     running,  # noqa: F401
     training,  # noqa: F401

@@ -227,6 +227,48 @@ def decoded(times: np.ndarray, words: np.ndarray, codes: Codes) -> Session:
     return Session(events_table(rows), _trials_table(trials), tuple(remarks))
 
 
+def session_events(
+    events: xr.Dataset,
+    codes: Codes,
+    *,
+    kind: str = "digital",
+    labels: Mapping[str, int] | None = None,
+) -> tuple[xr.Dataset, tuple[str, ...]]:
+    """A file's events with its words decoded, and what was odd among the words.
+
+    Words of `kind` become what the codes say; trials are events of kind "trial", with
+    duration (NaN where no word ended it) and outcome. All others stay, with the trial
+    that they are in, or -1.
+    """
+    session = decoded(*words_of(events, kind=kind, labels=labels), codes)
+    rows = _rows(session.events)
+    starts, stops = (session.trials[name].values for name in ("start", "stop"))
+    ends = np.where(np.isfinite(stops), stops, np.append(starts[1:], np.inf))
+    for row in _rows(events):
+        if row["kind"] == kind:
+            continue
+        if codes.trials is not None:
+            at = int(np.searchsorted(starts, row["onset"], "right")) - 1
+            row["trial"] = at if at >= 0 and row["onset"] < ends[at] else -1
+        rows.append(row)
+    outcomes = session.trials["outcome"].values.tolist()
+    rows += [
+        {"onset": float(start), "duration": float(stop - start), "kind": "trial",
+         "trial": number, "outcome": outcome}
+        for number, (start, stop, outcome)
+        in enumerate(zip(starts, stops, outcomes, strict=True))
+    ]  # fmt: skip
+    rows.sort(key=lambda row: row["onset"])
+    return events_table(rows), session.remarks
+
+
+def _rows(events: xr.Dataset) -> list[dict]:
+    columns = {name: events[name].values.tolist() for name in EVENT_COLUMNS
+               if name in events}  # fmt: skip
+    return [dict(zip(columns, row, strict=True))
+            for row in zip(*columns.values(), strict=True)]  # fmt: skip
+
+
 def _settled(
     times: np.ndarray, words: np.ndarray, codes: Codes
 ) -> tuple[np.ndarray, np.ndarray]:

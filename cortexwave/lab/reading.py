@@ -61,11 +61,28 @@ def read_lab(
     the positions in the file; `pitch` (mm) is for .cmp maps, which have no distances.
     Raises `InputError`, or `RecordingError` for a file that cannot be read.
     """
+    return as_recording(lab_signal(path, signal=signal, electrodes=electrodes,
+                                   pitch=pitch, options=options))  # fmt: skip
+
+
+def lab_signal(
+    path: str | Path,
+    *,
+    signal: str | None = None,
+    electrodes: Electrodes | str | Path | tuple[int, int, float] | None = None,
+    pitch: float | None = None,
+    options: ReaderOptions | None = None,
+) -> Signal:
+    """What `read_lab` opens, before it is shown as a recording."""
     found = lab_signals(path, options=options)
     chosen = _chosen(found, signal, Path(path))
     if electrodes is None:
-        return as_recording(chosen)
-    return as_recording(with_electrodes(chosen, electrode_map(electrodes, pitch=pitch)))
+        if pitch is not None:
+            raise InputError(
+                f"pitch is {pitch:g} mm, but there is no map (electrodes) that it is of"
+            )
+        return chosen
+    return with_electrodes(chosen, electrode_map(electrodes, pitch=pitch))
 
 
 def lab_signals(
