@@ -17,9 +17,6 @@ from cortexwave.lab.sidecar import Shown, Sidecar, check_pitch, lattice_axes
 from cortexwave.lab.sidecar_contacts import labelled_contacts, labels_of
 from cortexwave.lab.signals import Signal
 
-# Names of a recording's own coordinates, which no variable in it can have.
-_TAKEN = ("time", "trial", "channel", "x", "y", "z", "good", "reason", "array")
-
 
 @dataclass(frozen=True)
 class Bare:
@@ -60,7 +57,6 @@ def bare_signal(
     if said.leave_out and "row" in sizes:
         raise said.fault(("leave_out",), "a lattice has no labels")
     name = (said.variable or "signal").rpartition("/")[2]
-    name = "signal" if name in _TAKEN else name
     wide = np.result_type(np.dtype(bare.shown.dtype), np.float32)
     dtype = min(wide, np.dtype(float), key=lambda kind: kind.itemsize)
     common = {"name": name, "source": path, "reader": reader,

@@ -16,7 +16,14 @@ import numpy as np
 from cortexwave.errors import InputError
 from cortexwave.lab.bids_headers import check_brainvision, edf_units
 from cortexwave.lab.bids_tables import Beside, beside_of, known
-from cortexwave.lab.mne_raw import dtype_of, frames_of, opened, unit_of
+from cortexwave.lab.mne_raw import (
+    LETTERED,
+    arrays_of,
+    dtype_of,
+    frames_of,
+    opened,
+    unit_of,
+)
 from cortexwave.lab.signals import Contacts, Signal
 
 _SUFFIXES = (".vhdr", ".edf")
@@ -97,7 +104,7 @@ def _run_signals(path: Path, prefix: str = "") -> list[Signal]:
             name=f"{prefix}{kind}{several}", source=path, reader="bids",
             rate=float(raw.info["sfreq"]), start=0.0, frames=int(raw.n_times),
             units=units, read=frames_of(path, raw, picks, factor),
-            contacts=_contacts(beside, labels), events=beside.events,
+            contacts=_contacts(beside, labels, kind), events=beside.events,
             dtype="float32" if path.suffix.lower() == ".edf" else dtype_of(raw),
             attributes=attributes,
         ))  # fmt: skip
@@ -109,7 +116,7 @@ def _common_reference(beside: Beside, labels: Iterable[str]) -> dict[str, str]:
     return {"reference": named.pop()} if len(named) == 1 and "" not in named else {}
 
 
-def _contacts(beside: Beside, labels: list[str]) -> Contacts:
+def _contacts(beside: Beside, labels: list[str], kind: str) -> Contacts:
     unknown = np.full(3, np.nan)
     at = np.array([beside.places.get(label, unknown) for label in labels])
     named = Contacts.named(labels, at)
@@ -119,4 +126,6 @@ def _contacts(beside: Beside, labels: list[str]) -> Contacts:
            for row in rows]  # fmt: skip
     reason = tuple("" if fine else said for fine, said in zip(good, why, strict=True))
     array = tuple(known(row.get("group")) for row in rows)
+    if not any(array) and kind.lower() in LETTERED:
+        array = arrays_of(labels)
     return Contacts(named.names, named.positions, array, good, reason)

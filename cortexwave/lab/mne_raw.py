@@ -6,6 +6,7 @@ Channels of each type are a signal of their own, named by the type ("ecog", "see
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,10 @@ from cortexwave.lab.signals import Contacts, Signal
 from cortexwave.schema import events_table
 
 _FILE_ID = 100  # kind of the first tag of every .fif
+# Types of which each electrode (grid, strip, shaft) is called by letters, its contacts
+# by these and a number.
+LETTERED = ("ecog", "seeg", "dbs")
+_CONTACT = re.compile(r"(.*?[^\W\d_]'?)[\s_.-]*\d+")
 UNITS = {"V": ("uV", 1e6), "T": ("T", 1.0), "T/m": ("T/m", 1.0)}
 
 
@@ -194,7 +199,23 @@ def _contacts(path: Path, raw: Any, picks: Sequence[int]) -> tuple[Contacts, str
     reason = tuple("" if fine else "bad in the file" for fine in good)
     frames = {int(channel["coord_frame"]) for channel in channels}
     frame = _frame(frames) if np.isfinite(places).any() else ""
-    return Contacts(contacts.names, places, contacts.array, good, reason), frame
+    array = contacts.array
+    if raw.get_channel_types(picks[:1])[0] in LETTERED:
+        array = arrays_of(names)
+    return Contacts(contacts.names, places, array, good, reason), frame
+
+
+def arrays_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The electrode of each intracranial contact, by the letters of its label.
+
+    G of G12, LT' of LT'3; "" for all where a label has another form, or where the
+    letters tell one electrode only or each contact from every other.
+    """
+    found = [_CONTACT.fullmatch(label) for label in labels]
+    names = [match[1] for match in found if match is not None]
+    if len(names) < len(labels) or not 1 < len(set(names)) < len(labels):
+        return ("",) * len(labels)
+    return tuple(names)
 
 
 def _frame(numbers: set[int]) -> str:

@@ -25,16 +25,13 @@ from cortexwave.lab.nwb_values import (
     column_of,
     dtype_of,
 )
-from cortexwave.lab.signals import Contacts, Signal
-from cortexwave.schema import DRIVE_PREFIX, EVENT_PREFIX
+from cortexwave.lab.signals import Contacts, Signal, field_name
 
 _MICROVOLTS = {"volts": 1e6, "volt": 1e6, "v": 1e6, "millivolts": 1e3, "mv": 1e3,
                "microvolts": 1.0, "uv": 1.0, "µv": 1.0, "μv": 1.0}  # fmt: skip
 _MM = {"meters": 1e3, "meter": 1e3, "m": 1e3, "millimeters": 1.0, "mm": 1.0,
        "micrometers": 1e-3, "microns": 1e-3, "um": 1e-3, "µm": 1e-3}  # fmt: skip
 _IMAGES = ("ImageSeries", "OnePhotonSeries", "TwoPhotonSeries")
-_TAKEN = ("time", "channel", "trial", "feature", "event", "x", "y", "z", "good",
-          "reason", "array")  # fmt: skip
 
 
 def recognises(path: Path) -> bool:
@@ -135,7 +132,7 @@ def _named(content: Any) -> list[tuple[str, str, Any]]:
              for item in items for where, series in _series(item, root)]  # fmt: skip
     names = [series.name for _, series in found]
     return [
-        (_safe(series.name if names.count(series.name) == 1
+        (field_name(series.name if names.count(series.name) == 1
                else where.replace("/", ".")), where, series)
         for where, series in found
     ]  # fmt: skip
@@ -157,12 +154,6 @@ def _series(item: Any, root: str) -> Iterator[tuple[str, Any]]:
     elif "MultiContainerInterface" in kinds:
         for child in item.children:
             yield from _series(child, where)
-
-
-def _safe(name: str) -> str:
-    """A name that no axis or table of a recording bears."""
-    clash = name in _TAKEN or name.startswith((EVENT_PREFIX, DRIVE_PREFIX))
-    return f"signal_{name}" if clash else name
 
 
 def _electrical(series: Any, name: str, where: str, place: _Place) -> list[Signal]:

@@ -6,6 +6,7 @@ whose values are read when they are used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,16 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, RecordingError
 from cortexwave.schema import RECORDING, validate, with_tables
+
+# Names that a recording has for itself, which no field in it can have.
+_TAKEN = re.compile(
+    r"(event|drive)_.*|event|time|trial|feature|channel|protocol|protocol_resolved|good|"
+    r"reason|array|valid|events?|drive|clock|patch|[xyz]"
+)
+_LATEST = 1e12  # s; 30,000 years
+_UNCERTAIN = 1e-3  # of a step; times of this many digits are told from each other
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,14 @@ def as_recording(signal: Signal) -> xr.Dataset:
     """A signal as a recording of dims (time, channel) or (time, y, x), not yet read.
 
     Channels have their labels, `x`, `y` (mm; `z` where it is known), `array` where
-    there are several, `good` and `reason`.
+    there are several, `good` and `reason`. A signal called as a recording calls
+    something of its own ("x", "time") is called "signal_x". Where the clock began so
+    long ago that frames cannot be told apart (seconds since 1970 at 30 kHz), time
+    begins at 0, and attribute `time_origin` (s) keeps its start.
     """
+    start, events, moved = _clock(signal)
     lazily = indexing.LazilyIndexedArray(_Read(signal))
-    time = signal.start + np.arange(signal.frames) / signal.rate
+    time = start + np.arange(signal.frames) / signal.rate
     coords: dict[str, Any] = {"time": ("time", time, {"units": "s"})}
     dims: tuple[str, ...] = ("time", "channel")
     if signal.contacts is not None:
@@ -132,12 +145,37 @@ def as_recording(signal: Signal) -> xr.Dataset:
                    for axis, at in zip("yx", signal.lattice, strict=True)}  # fmt: skip
     variable = xr.Variable(dims, lazily, {"units": signal.units})
     attributes = {"origin": "lab", "source": signal.source.name,
-                  "reader": signal.reader, **signal.attributes}  # fmt: skip
-    fields = xr.Dataset({signal.name: variable}, coords, attributes)
-    recording = with_tables(fields, signal.events, None)
+                  "reader": signal.reader, **signal.attributes, **moved}  # fmt: skip
+    fields = xr.Dataset({field_name(signal.name): variable}, coords, attributes)
+    recording = with_tables(fields, events, None)
     validate(recording, RECORDING)
     recording.encoding["source"] = str(signal.source)
     return recording
+
+
+def field_name(name: str) -> str:
+    """The name of a signal, or one that a recording leaves free."""
+    return f"signal_{name}" if not name or _TAKEN.fullmatch(name) else name
+
+
+def _clock(signal: Signal) -> tuple[float, xr.Dataset | None, dict[str, float]]:
+    """Start (s), events and attributes of a clock on which frames can be told apart.
+
+    `RecordingError` where the file's clock cannot be meant.
+    """
+    rate, start = signal.rate, signal.start
+    if not (np.isfinite(rate) and rate > 0 and abs(start) < _LATEST):
+        raise RecordingError(
+            f"{signal.source}: '{signal.name}' has {rate:g} frames per s from "
+            f"{start:g} s on, which is no clock"
+        )
+    if np.spacing(abs(start) + signal.frames / rate) <= _UNCERTAIN / rate:
+        return start, signal.events, {}
+    events = signal.events
+    if events is not None:
+        onset = events["onset"]
+        events = events.assign(onset=onset.copy(data=onset.values - start))
+    return 0.0, events, {"time_origin": start}
 
 
 def contact_coordinates(contacts: Contacts) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def test_three_axes_of_v73_are_reversed_too(tmp_path):
 
 def test_a_variable_named_as_an_axis_is_renamed(tmp_path):
     recording = as_recording(_only(_v5(tmp_path, x=VALUES)))
-    assert list(recording.data_vars) == ["signal"]
+    assert list(recording.data_vars) == ["signal_x"]
 
 
 def test_the_variable_is_chosen_by_name_and_positions_and_labels_beside_it(tmp_path):

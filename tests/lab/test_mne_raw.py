@@ -10,6 +10,7 @@ import pytest
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab import mne_raw
+from cortexwave.lab.grids import to_grid
 from cortexwave.lab.signals import Signal, as_recording
 
 mne = pytest.importorskip("mne")
@@ -67,6 +68,30 @@ def test_the_real_grid_has_a_pitch_of_4_mm_along_rows():
     steps = np.linalg.norm(np.diff(at, axis=1), axis=-1)
     # measured contacts on a curved cortex: the median is that of the sheet
     assert np.median(steps) == pytest.approx(4.0, abs=0.2)
+
+
+def test_the_electrodes_of_a_head_are_told_by_the_letters_of_their_contacts():
+    recording = as_recording(_ecog_of(_ecog()))
+    names, counts = np.unique(recording["array"].values.astype(str), return_counts=True)
+    assert dict(zip(names, counts, strict=True)) == {"G": 256, "OFMG": 64}
+    grid = to_grid(recording, array="G")
+    assert dict(grid.sizes) == {"time": 113, "y": 16, "x": 16}
+
+
+@pytest.mark.parametrize(
+    ("labels", "arrays"),
+    [
+        (["LA1", "LA2", "RA1", "RA12"], ("LA", "LA", "RA", "RA")),
+        (["A_1", "A_2", "B-1", "B 2"], ("A", "A", "B", "B")),
+        (["TP'1", "TP'2", "TP1"], ("TP'", "TP'", "TP")),
+        (["G1", "G2"], ("", "")),
+        (["A1", "B1", "C1"], ("", "", "")),
+        (["G1", "G2", "Cz"], ("", "", "")),
+        (["1", "2"], ("", "")),
+    ],
+)
+def test_only_letters_that_tell_electrodes_apart_do(labels, arrays):
+    assert mne_raw.arrays_of(labels) == arrays
 
 
 def test_types_stand_apart_and_codes_are_no_voltage(tmp_path):

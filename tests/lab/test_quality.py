@@ -245,7 +245,7 @@ def test_the_array_is_drawn_with_its_dead_contacts():
     )
     recording = recorded(np.zeros((4, 11)), positions=at, bad=[1])
     assert geometry_text(recording).splitlines() == [
-        "11 contacts, 1 dead (x), pitch 0.4 mm, 1.2 x 0.8 mm",
+        "11 contacts, 1 bad (x), pitch 0.4 mm, 1.2 x 0.8 mm",
         "  . . .",
         ". . . .",
         ". x . .",
@@ -265,7 +265,7 @@ def test_arrays_are_drawn_apart_and_unknown_places_said():
     arrays = recording.assign_coords(array=("channel", ["a", "a", "b"]))
     first, second = geometry_text(arrays).split("\n\n")
     assert first.splitlines()[1] == ". ."
-    assert second == "b: 1 contacts, 0 dead (x), their places are not known"
+    assert second == "b: 1 contact, 0 bad (x), their places are not known"
 
 
 def test_a_large_array_is_drawn_smaller():
@@ -280,3 +280,16 @@ def test_a_sheet_is_told_how_it_gets_channels():
         channel_quality(sheet)
     with pytest.raises(InputError, match="to_channels"):
         geometry_text(sheet)
+
+
+def test_a_turned_grid_is_drawn_upright_and_a_bent_one_is_said():
+    angle = np.deg2rad(30)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    at = np.array([[x, y] for y in range(3) for x in range(4)]) * 0.4
+    # 0.072 mm and 0.008 mm high: 0.032 off their mean
+    bent = np.column_stack([at @ turn.T, 0.2 * (at[:, 0] - 0.6) ** 2])
+    for given, said in ((at @ turn.T, ""), (bent, ", up to 0.032 mm off a plane")):
+        head, *rows = geometry_text(recorded(np.zeros((4, 12)), positions=given)
+                                    ).splitlines()  # fmt: skip
+        assert rows == [". . . ."] * 3
+        assert head.endswith(f"turned by 30 deg{said}")
