@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 from scipy.signal import lfilter
 
+from cortexwave.memory.driven import Driven, driven_from
+
 STEP, SPACING = 1e-3, 0.4  # s, mm: one site per step is 400 mm/s
 
 
@@ -88,3 +90,42 @@ def _items_held(
     return _array(seen), xr.DataArray(
         items, {"onset": onset}, ("trial", "rank", "input")
     )
+
+
+LINE = 20  # sites of the driven systems
+
+
+def _linear_system(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Operator and unit input: open delay line, ring that keeps 0.9, leaky 0.9."""
+    first = np.eye(LINE)[0]
+    shift = np.roll(np.eye(LINE), 1, axis=0)
+    return {
+        "delay": (np.diag(np.ones(LINE - 1), -1), first),
+        "ring": (0.9 * shift, first),
+        "leaky": (0.9 * np.eye(LINE), np.full(LINE, LINE**-0.5)),
+    }[kind]
+
+
+def _driven_system(kind: str, *, noise: float, values: int, seed: int) -> Driven:
+    """x(t+1) = A x(t) + v u(t) + noise, u white of unit variance, after 300 values."""
+    moves, enters = _linear_system(kind)
+    draw = np.random.default_rng(seed)
+    drive = draw.standard_normal(values + 300)
+    pushed = noise * draw.standard_normal((values + 300, LINE))
+    state, states = np.zeros(LINE), np.empty((values + 300, LINE))
+    for step, value in enumerate(drive):
+        state = moves @ state + enters * value + pushed[step]
+        states[step] = state
+    places = np.stack([0.5 * np.arange(LINE), np.zeros(LINE)], axis=1)
+    return driven_from(states[300:], drive[300:], tick=0.01, positions=places,
+                       sources=[[0.0, 0.0]])  # fmt: skip
+
+
+@pytest.fixture
+def linear_system() -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
+    return _linear_system
+
+
+@pytest.fixture
+def driven_system() -> Callable[..., Driven]:
+    return _driven_system
