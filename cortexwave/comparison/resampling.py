@@ -39,8 +39,8 @@ def hierarchical_bootstrap(
     subjects, and the drawn sessions where a subject has the same sessions in both (two
     conditions of one session); samples of other subjects (model and animals) are drawn
     apart. With `period` the statistic is an angle of that period and the interval is
-    taken about its estimate. Saravanan et al. 2020 (arXiv 2007.07797); Davison & Hinkley 1997,
-    section 3.8.
+    taken about its estimate. Saravanan et al. 2020 (arXiv 2007.07797); Davison &
+    Hinkley 1997, section 3.8.
     """
     given = [samples] if isinstance(samples, Sample) else list(samples)
     if not given:

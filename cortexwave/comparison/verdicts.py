@@ -15,7 +15,7 @@ import numpy as np
 
 from cortexwave.comparison.ceiling import Ratio
 from cortexwave.comparison.intervals import Interval
-from cortexwave.comparison.robustness import Robustness
+from cortexwave.comparison.pipeline_grid import Robustness
 from cortexwave.errors import InputError
 
 Format = Literal["shift-like", "static", "oscillatory",
