@@ -9,6 +9,7 @@ _HOMES = {
     "Reference": "wave_distributions",
     "WavePage": "wave_page",
     "draw": "drawing",
+    "draw_causal_ladder": "causal_ladder",
     "greatest_difference": "agreement",
     "draw_difference": "figures",
     "draw_frames": "figures",
