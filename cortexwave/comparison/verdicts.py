@@ -23,7 +23,7 @@ Format = Literal["shift-like", "static", "oscillatory",
 FORMATS: tuple[str, ...] = get_args(Format)
 # Words that claim more than a comparison can show, whatever the sentence.
 _CLAIMS = re.compile(
-    r"validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|\bmatch(es|ed)?\b|\bsignifican"
+    r"validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|(?<!amplitude-)\bmatch(es|ed)?\b|\bsignifican"
     r"|\bidentical\b|\bcorrect\b|\bgoodness\b|\bcomposite\b|\breproduces?\b",
     re.IGNORECASE,
 )
