@@ -84,6 +84,8 @@ def signals(
         raise RecordingError(f"{path}: no such file")
     if not (np.isfinite(gap_tolerance) and gap_tolerance >= 0):
         raise InputError(f"gap_tolerance is {gap_tolerance!r} s; it is 0 or more")
+    if truncated not in ("refuse", "keep"):
+        raise InputError(f"truncated is {truncated!r}; refuse and keep are allowed")
     if path.is_file() and _blackrock_id(path):
         return _blackrock(path, stream, gap_tolerance, keep=truncated == "keep")
     if path.suffix.lower() == ".pl2":  # neo would fetch a library and run it
