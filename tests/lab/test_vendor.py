@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.nev import nev_events
 from cortexwave.lab.signals import as_recording
-from cortexwave.lab.vendor import nev_events, recognises, signals
+from cortexwave.lab.vendor import recognises, signals
 
 RATE, FRAMES = 30000.0, 600
 GAIN = 0.25  # uV per bit: 8191 uV over 32764 bits
@@ -504,3 +505,13 @@ def test_without_neo_the_extra_is_named(tmp_path, monkeypatch):
     path.write_bytes(b"PLEX" + bytes(100))
     with pytest.raises(InputError, match=r"needs neo: pip install 'cortexwave\[lab\]'"):
         signals(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [({"truncated": "yes"}, "truncated is 'yes'; refuse and keep"),
+     ({"gap_tolerance": -1.0}, r"gap_tolerance is -1\.0 s; it is 0 or more")],
+)  # fmt: skip
+def test_options_of_no_meaning_are_refused(tmp_path, option, said):
+    with pytest.raises(InputError, match=said):
+        signals(written(tmp_path / "a.ns5"), **option)
