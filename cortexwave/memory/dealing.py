@@ -1,0 +1,131 @@
+"""Which trials may trade labels, and which are drawn again together.
+
+A permutation is only a null where trials could have been exchanged: within a block of
+one session, never across. Dealing also keeps to the test folds, so that every deal has
+as many of each class in each fold as the truth: the deals are then exchangeable with
+it, and p is exact (Phipson & Smyth 2010, Stat Appl Genet Mol Biol 9:39).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammaln
+from scipy.stats import norm
+
+from cortexwave.errors import InputError
+from cortexwave.memory.trials import Trials
+
+LEAST_PERMUTATIONS = 19
+_LEAST_GROUPS = 5  # to draw groups again; fewer do not show how groups differ
+_RESAMPLES = 400
+
+Splits = list[tuple[np.ndarray, np.ndarray]]
+
+
+def groups_of(trials: Trials) -> np.ndarray:
+    """Number (trial,) of the block of a session of a subject that a trial is from."""
+    return _numbered(trials.subject, trials.session, trials.block)
+
+
+def deals(
+    codes: np.ndarray, groups: np.ndarray, splits: Splits, *, count: int, seed: int
+) -> np.ndarray:
+    """Labels (1 + count, trial): the truth, then dealt anew within group and fold."""
+    check_permutations(count)
+    fold = np.zeros(codes.size, dtype=int)
+    for k, (_, test) in enumerate(splits):
+        fold[test] = k
+    draw = np.random.default_rng(seed)
+    made = np.tile(codes, (1 + count, 1))
+    for cell in _cells(groups, fold):
+        made[1:, cell] = draw.permuted(made[1:, cell], axis=1)
+    return made
+
+
+def arrangements(codes: np.ndarray, groups: np.ndarray, splits: Splits) -> float:
+    """Natural logarithm of how many different deals there are."""
+    fold = np.zeros(codes.size, dtype=int)
+    for k, (_, test) in enumerate(splits):
+        fold[test] = k
+    total = 0.0
+    for cell in _cells(groups, fold):
+        _, counts = np.unique(codes[cell], return_counts=True)
+        total += gammaln(cell.size + 1) - np.sum(gammaln(counts + 1))
+    return float(total)
+
+
+def check_permutations(count: int) -> None:
+    """`InputError` where so few permutations cannot give p below 0.05."""
+    if count < LEAST_PERMUTATIONS:
+        raise InputError(f"permutations is {count}; p below 0.05 needs "
+                         f"{LEAST_PERMUTATIONS}")  # fmt: skip
+
+
+def p_values(found: np.ndarray) -> np.ndarray:
+    """p (...) of the first of (deal, ...), the truth counted among the deals."""
+    # equal up to rounding is reached
+    least = found[0] - 1e-12 * np.maximum(1, np.abs(found[0]))
+    return (1 + np.sum(found[1:] >= least, axis=0)) / len(found)
+
+
+def p_family(found: np.ndarray) -> np.ndarray:
+    """p (time,) of the first of (deal, time) against the greatest of each deal."""
+    return p_values(np.vstack([found[:1], np.broadcast_to(
+        found[1:].max(axis=1, keepdims=True), found[1:].shape)]))  # fmt: skip
+
+
+def resampling_unit(trials: Trials) -> tuple[str, np.ndarray]:
+    """What is drawn again for an interval, and the number (trial,) of each's unit.
+
+    Sessions where there are five, else blocks where there are five, else trials.
+    """
+    sessions = _numbered(trials.subject, trials.session)
+    if np.unique(sessions).size >= _LEAST_GROUPS:
+        return "session", sessions
+    if np.unique(groups_of(trials)).size >= _LEAST_GROUPS:
+        return "block", groups_of(trials)
+    return "trial", np.arange(trials.labels.size)
+
+
+def resampled(
+    unit: np.ndarray, strata: np.ndarray, *, seed: int, count: int = _RESAMPLES
+) -> np.ndarray:
+    """How often each trial is drawn, (count, trial): whole units, with replacement.
+
+    Trials that are units by themselves are drawn within their stratum (class).
+    """
+    draw = np.random.default_rng(seed)
+    made = np.zeros((count, unit.size))
+    if np.unique(unit).size == unit.size:
+        for stratum in np.unique(strata):
+            members = np.flatnonzero(strata == stratum)
+            shares = np.full(members.size, 1 / members.size)
+            made[:, members] = draw.multinomial(members.size, shares, size=count)
+        return made
+    units, number = np.unique(unit, return_inverse=True)
+    drawn = draw.multinomial(units.size, np.full(units.size, 1 / units.size), count)
+    return drawn[:, number].astype(float)
+
+
+def wilson(share: np.ndarray, count: float) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of a share of `count` (Wilson 1927, J Am Stat Assoc 22:209)."""
+    z = norm.ppf(0.975)
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    half = half * z / (1 + z**2 / count)
+    # at a share of 0 or 1 the bound is that share, which rounding must not cross
+    return np.minimum(centre - half, share), np.maximum(centre + half, share)
+
+
+def _cells(groups: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
+    cell = _numbered(groups, fold)
+    return [np.flatnonzero(cell == k) for k in range(int(cell.max()) + 1)]
+
+
+def _numbered(*columns: np.ndarray) -> np.ndarray:
+    """One number (trial,) for each combination of the columns' values."""
+    made = np.zeros(columns[0].size, dtype=int)
+    for column in columns:
+        _, codes = np.unique(column, return_inverse=True)
+        _, made = np.unique(made * (codes.max() + 1) + codes, return_inverse=True)
+    return made.reshape(-1)
