@@ -274,3 +274,13 @@ def test_divergence_and_curl_of_wave_matlab(golden, name):
     np.testing.assert_allclose(ours[0], div, rtol=0, atol=ROUNDING)
     # MATLAB's curl with one output is the angular velocity, half of the curl
     np.testing.assert_allclose(ours[1], -2 * curl, rtol=0, atol=ROUNDING)
+
+
+def test_cosine_and_sine_of_frames_are_exact_at_every_angle():
+    turn = np.pi * np.array([-1, -0.5, 0, 0.25, 0.5, 1, 3, 1e3])
+    phase = np.concatenate([turn, np.linspace(-4, 4, 56)])[None]
+    flat = np.zeros_like(phase)
+    frames = frames_from(phase, flat + 1, flat, flat, lattice((8, 8)))
+    # three roundings, of the half, of its tangent and of the quotient
+    np.testing.assert_allclose(frames.cosine, np.cos(phase), atol=5e-16)
+    np.testing.assert_allclose(frames.sine, np.sin(phase), atol=5e-16)
