@@ -10,7 +10,7 @@ the number of units stands beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,49 @@ def hierarchical_bootstrap(
     Hinkley 1997, section 3.8.
     """
     given = [samples] if isinstance(samples, Sample) else list(samples)
+    unknown, drawn = _drawn(given, statistic, seed=seed, count=count, level=level)
+    if drawn.size == 0:
+        return unknown
+    estimate = unknown.estimate
+    if period is not None:
+        drawn = estimate + (drawn - estimate + period / 2) % period - period / 2
+    ends = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return replace(unknown, low=float(ends[0]), high=float(ends[1]))
+
+
+def distance_interval(
+    a: Sample,
+    b: Sample,
+    distance: Callable[[np.ndarray, np.ndarray], float],
+    *,
+    seed: int,
+    count: int = 5000,
+    level: float = 0.95,
+) -> Interval:
+    """A distance of two samples, and its interval, which may reach 0.
+
+    Resampling adds spread to both samples, and so to a distance, which is never below
+    0: percentile ends would leave out 0 where nothing differs, and often the estimate.
+    The ends are moved down by what resampling adds to it on average, and end at 0
+    (Davison & Hinkley 1997, section 5.2, the bias subtracted).
+    """
+    unknown, drawn = _drawn([a, b], distance, seed=seed, count=count, level=level)
+    if drawn.size == 0:
+        return unknown
+    added = max(0.0, float(np.nanmean(drawn)) - unknown.estimate)
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]) - added
+    return replace(unknown, low=max(0.0, float(low)), high=max(0.0, float(high)))
+
+
+def _drawn(
+    given: Sequence[Sample],
+    statistic: Callable[..., float],
+    *,
+    seed: int,
+    count: int,
+    level: float,
+) -> tuple[Interval, np.ndarray]:
+    """The estimate without an interval, and the draws; none where one has a reason."""
     if not given:
         raise InputError("no sample is given")
     if count < FEWEST_DRAWS:
@@ -54,12 +97,12 @@ def hierarchical_bootstrap(
     few = [each for each in given if len(each.subjects) < FEWEST_SUBJECTS]
     scope = "in these animals" if few else "in animals like these"
     unknown = Interval(estimate, float("nan"), float("nan"), level, scope)
-    reason = _too_few(few)
-    if reason:
-        return Interval(**{**vars(unknown), "reason": reason})
-    rng = np.random.default_rng(seed)
     trees = [_tree(each) for each in given]
     groups = _sharing(trees)
+    reason = _too_few(few)
+    if reason:
+        return replace(unknown, reason=reason), np.empty(0)
+    rng = np.random.default_rng(seed)
     drawn = np.empty(count)
     for k in range(count):
         events = _draw(trees, groups, rng)
@@ -69,11 +112,8 @@ def hierarchical_bootstrap(
     undefined = float(np.mean(~np.isfinite(drawn)))
     if undefined > _UNDEFINED or not np.isfinite(estimate):
         why = f"the statistic has no value in {undefined:.0%} of the draws"
-        return Interval(**{**vars(unknown), "reason": why})
-    if period is not None:
-        drawn = estimate + (drawn - estimate + period / 2) % period - period / 2
-    ends = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(ends[0]), float(ends[1]), level, scope)
+        return replace(unknown, reason=why), np.empty(0)
+    return unknown, drawn
 
 
 @dataclass(frozen=True)

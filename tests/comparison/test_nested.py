@@ -11,8 +11,9 @@ from cortexwave.comparison.circular_statistics import (
     mean_direction_difference,
     watson_u2,
 )
+from cortexwave.comparison.distances import wasserstein
 from cortexwave.comparison.permutation import session_permutation
-from cortexwave.comparison.resampling import hierarchical_bootstrap
+from cortexwave.comparison.resampling import distance_interval, hierarchical_bootstrap
 from cortexwave.comparison.samples import Sample, halves, sample
 from cortexwave.errors import InputError
 
@@ -104,6 +105,24 @@ def test_how_far_mean_directions_differ_is_known_from_animals():
     )
     assert found.low < 30 < found.high
     assert found.low > 0
+
+
+def test_the_interval_of_a_distance_of_two_of_a_kind_reaches_nothing():
+    a, b = nested(6, 4, 20, seed=5), nested(6, 4, 20, seed=5, of="model")
+    found = distance_interval(a, b, wasserstein, seed=1, count=300)
+    percentile = hierarchical_bootstrap([a, b], wasserstein, seed=1, count=300)
+    # the same values: the distance is 0, which no draw has
+    assert (found.estimate, found.low) == (0.0, 0.0)
+    assert percentile.low > 0
+
+
+def test_the_interval_of_a_great_distance_is_that_of_the_difference():
+    a, b = nested(6, 4, 20, seed=6), nested(6, 4, 20, seed=7, of="model", centre=50.0)
+    apart = distance_interval(a, b, wasserstein, seed=1, count=600)
+    means = hierarchical_bootstrap([a, b], lambda x, y: y.mean() - x.mean(), seed=1,
+                                   count=600)  # fmt: skip
+    # samples that do not overlap lie as far apart as their means
+    assert (apart.low, apart.high) == pytest.approx((means.low, means.high), abs=0.05)
 
 
 @pytest.mark.parametrize(
