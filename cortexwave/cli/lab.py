@@ -34,6 +34,10 @@ def import_(
     rate: Annotated[
         str | None, typer.Option(help="Lower rate, low-passed before: '1 kHz'.")
     ] = None,
+    multiunit: Annotated[
+        str | None,
+        typer.Option(help="Band in Hz whose envelope is taken at --rate: 750:5000."),
+    ] = None,
     electrodes: Annotated[
         str | None,
         typer.Option(help="Map: a .cmp, .tsv, .csv or .json file, or a known array."),
@@ -85,6 +89,7 @@ def import_(
         options=options, time=None if time is None else _span(time, "--time", "s"),
         channels=None if channels is None else _labels(channels), array=array,
         region=None if region is None else _region(region), rate=_given(rate, "Hz"),
+        multiunit=None if multiunit is None else _band(multiunit),
         dtype=cast(Stored | None, dtype), codes=codes, subject=subject, session=session,
     )  # fmt: skip
     follow(importing(file, output, wanted, overwrite=overwrite), quiet)
@@ -109,6 +114,13 @@ def _span(text: str, option: str, unit: str) -> tuple[float | None, float | None
             f"{option} is {text!r}; from and to in {unit} are due, as 0:60"
         )
     low, high = (_number(part.strip(), option, unit) for part in parts)
+    return low, high
+
+
+def _band(text: str) -> tuple[float, float]:
+    low, high = _span(text, "--multiunit", "Hz")
+    if low is None or high is None:
+        raise InputError(f"--multiunit is {text!r}; a band in Hz is due, as 750:5000")
     return low, high
 
 

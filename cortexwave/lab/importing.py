@@ -25,6 +25,7 @@ from cortexwave import provenance
 from cortexwave.errors import InputError, Interrupted, RecordingError
 from cortexwave.lab.digital_events import read_codes, session_events
 from cortexwave.lab.electrodes import Electrodes
+from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
 from cortexwave.lab.resampling import resampled
 from cortexwave.lab.selecting import (
@@ -64,8 +65,9 @@ class Wanted:
     `signal`, `electrodes`, `pitch` (mm) and `options` are those of `read_lab`. `time`
     is (from, until) in s on the file's clock, either None; `channels` are labels, in
     the order wanted; `array` is the name of one; `region` has limits in mm for x, y
-    or z. `rate` (Hz) is at most the signal's. `codes` is a codes file, by which digital
-    words become events; `subject` and `session` are labels that the file lacks.
+    or z. `rate` (Hz) is at most the signal's; `multiunit` is the band (Hz) of which
+    the envelope is taken at that rate. `codes` is a codes file, by which digital words
+    become events; `subject` and `session` are labels that the file lacks.
     """
 
     signal: str | None = None
@@ -77,6 +79,7 @@ class Wanted:
     array: str | None = None
     region: Mapping[str, tuple[float, float]] | None = None
     rate: float | None = None
+    multiunit: tuple[float, float] | None = None
     dtype: Stored | None = None
     codes: str | Path | None = None
     subject: str | None = None
@@ -96,6 +99,7 @@ def import_recording(
     array: str | None = None,
     region: Mapping[str, tuple[float, float]] | None = None,
     rate: float | None = None,
+    multiunit: tuple[float, float] | None = None,
     dtype: Stored | None = None,
     codes: str | Path | None = None,
     subject: str | None = None,
@@ -110,7 +114,7 @@ def import_recording(
     """
     wanted = Wanted(
         signal, electrodes, pitch, options or ReaderOptions(), time, channels, array,
-        region, rate, dtype, codes, subject, session,
+        region, rate, multiunit, dtype, codes, subject, session,
     )  # fmt: skip
     for _ in importing(path, output, wanted, overwrite=overwrite):
         pass
@@ -172,6 +176,7 @@ def resuming_import(part: Path) -> Iterator[Progress]:
     region = request["region"] if labels is None else None
     signal = _part_of(whole, Wanted(
         channels=labels, region=region, rate=request["rate"], time=request["time"],
+        multiunit=request["multiunit"],
     ))  # fmt: skip
     if signal.shape != (layout.frames, *layout.sites):
         raise RecordingError(
@@ -193,7 +198,11 @@ def _part_of(signal: Signal, wanted: Wanted) -> Signal:
         signal = of_channels(signal, wanted.channels)
     if wanted.region is not None:
         signal = in_region(signal, wanted.region)
-    if wanted.rate is not None:
+    if wanted.multiunit is not None:
+        if wanted.rate is None:
+            raise InputError("an envelope of multi-unit activity needs a rate (1 kHz)")
+        signal = multiunit_envelope(signal, band=wanted.multiunit, rate=wanted.rate)
+    elif wanted.rate is not None:
         signal = resampled(signal, wanted.rate)
     if wanted.time is not None:
         signal = in_time(signal, *wanted.time)
@@ -301,7 +310,7 @@ def _request(path: Path, signal: str, wanted: Wanted) -> str:
         options["sidecar"] = str(Path(options["sidecar"]).absolute())
     asked = {
         "path": str(path.absolute()), "signal": signal, "options": options,
-        "time": wanted.time, "rate": wanted.rate,
+        "time": wanted.time, "rate": wanted.rate, "multiunit": wanted.multiunit,
         "region": None if wanted.region is None else dict(wanted.region),
         "array": wanted.array, "codes": wanted.codes and str(wanted.codes),
         "electrodes": wanted.electrodes if isinstance(wanted.electrodes, str | tuple)

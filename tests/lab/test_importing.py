@@ -21,6 +21,7 @@ import cortexwave as cw
 from cortexwave.cli.application import app
 from cortexwave.errors import InputError, Interrupted, RecordingError
 from cortexwave.lab.importing import Wanted, import_recording, importing
+from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
 from cortexwave.lab.resampling import resampled
 from cortexwave.recording.reader import open_recording
@@ -111,6 +112,19 @@ def test_a_lower_rate_is_that_of_the_signal_resampled(session, tmp_path):
         assert recording.attrs["resampled_from"] == RATE
         assert "80 dB down from 500 Hz" in recording.attrs["anti_alias"]
         assert recording["time"][-1] == pytest.approx(1.999, rel=1e-9)
+
+
+def test_an_envelope_of_multi_unit_activity_is_imported(session, tmp_path):
+    band = {"multiunit": (750.0, 5000.0), "rate": 1000.0}
+    path = import_recording(session, tmp_path / "a.h5", **band)
+    made = multiunit_envelope(lab_signal(session), band=(750.0, 5000.0), rate=1000.0)
+    np.testing.assert_array_equal(values_of(path, "ns5_multiunit"), made.read(0, 2000))
+    done = invoked(session, "-o", tmp_path / "b.h5", "--multiunit", "750:5 kHz",
+                   "--rate", "1 kHz")  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    np.testing.assert_array_equal(
+        values_of(tmp_path / "b.h5", "ns5_multiunit"), made.read(0, 2000)
+    )
 
 
 def test_a_cut_in_time_moves_the_events_with_it(session, tmp_path):
@@ -470,6 +484,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
      ({"array": "V4"}, r"there is no array 'V4'; there are: none with a name"),
      ({"rate": 60000.0}, r"60000 Hz would be made up"),
      ({"signal": "ns2"}, r"no signal 'ns2'; there are:\n  ns5 +4 channels"),
+     ({"multiunit": (750.0, 5000.0)}, r"multi-unit activity needs a rate"),
      ({"pitch": 0.4}, r"pitch is 0\.4 mm, but there is no map"),
      ({"options": ReaderOptions(sidecar="a.yaml")}, r"which has no option sidecar")],
 )  # fmt: skip
