@@ -48,6 +48,14 @@ class Film:
         )
 
 
+def check_pace(rate: float, seconds: float | None) -> None:
+    """`InputError` for frames per second, or seconds of play, that cannot be."""
+    if not (np.isfinite(rate) and 0.1 <= rate <= 100):
+        raise InputError(f"frames_per_second is {rate}; 0.1 to 100 can be played")
+    if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
+        raise InputError(f"seconds of play is {seconds}, which is no positive length")
+
+
 def film_of(
     shown: Sequence[Shown],
     *,
@@ -57,12 +65,7 @@ def film_of(
     frames_per_second: float = 25.0,
 ) -> Film:
     """Frames of recordings with the same axes, side by side on one colour scale."""
-    if not (np.isfinite(frames_per_second) and 0.1 <= frames_per_second <= 100):
-        raise InputError(
-            f"frames_per_second is {frames_per_second}; 0.1 to 100 can be played"
-        )
-    if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
-        raise InputError(f"seconds of play is {seconds}, which is no positive length")
+    check_pace(frames_per_second, seconds)
     first = shown[0]
     site_every = -(-max(first.y.size, first.x.size) // _MOST_SITES)
     coarse = slice(None, None, site_every)

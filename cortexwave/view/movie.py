@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import Limits
+from cortexwave.view.encoding import check_encoding, write_pictures
 from cortexwave.view.film import Film, film_of
 from cortexwave.view.painted import painted
 from cortexwave.view.paths import checked_path, written
 from cortexwave.view.player import player_html
 from cortexwave.view.selection import select
 from cortexwave.view.web import SCRIPT, STYLE
+
+_INSTEAD = "a .html or a .gif"
 
 
 def write_movie(
@@ -39,13 +39,7 @@ def write_movie(
     `size` pixels along their longer side. An html page holds all it needs.
     """
     target = checked_path(path, (".html", ".gif", ".mp4"))
-    if not 64 <= size <= 2048:
-        raise InputError(f"size is {size} pixels; 64 to 2048 can be shown")
-    if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
-        raise InputError(
-            f"{target}: an mp4 needs the program ffmpeg, which is not on the PATH; "
-            "write a .html or a .gif instead"
-        )
+    check_encoding(target, size=size, instead=_INSTEAD)
     film = film_of(
         [select(recording, field=field, trial=trial, feature=feature)],
         names=[""],
@@ -53,13 +47,12 @@ def write_movie(
         seconds=seconds,
         frames_per_second=frames_per_second,
     )
-    with written(target) as part:
+    with pieces.journal_style(), written(target) as part:
         if target.suffix.lower() == ".html":
             part.write_text(_page(film, size), encoding="utf-8")
-        elif target.suffix.lower() == ".gif":
-            _write_gif(film, part, size)
         else:
-            _write_mp4(film, part, size)
+            write_pictures(painted(film, size), part, rate=film.rate,
+                           palette=_palette(film), instead=_INSTEAD)  # fmt: skip
     return target
 
 
@@ -75,55 +68,12 @@ def _page(film: Film, size: int) -> str:
 """
 
 
-def _write_gif(film: Film, path: Path, size: int) -> None:
-    from PIL import Image
-
-    # one palette for all frames, or colours would flicker: the map and some greys
+def _palette(film: Film) -> np.ndarray:
+    """Colours (colour, rgb) of a GIF: the map, what is missing, greys and lanes."""
     colours = film.scale.colours()[np.rint(np.linspace(0, 254, 223)).astype(int)]
     greys = np.repeat(np.linspace(0, 255, 24).astype(np.uint8)[:, None], 3, axis=1)
     lanes = np.array(
         [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in pieces.SERIES]
     )
     table = np.vstack([colours, film.scale.colours()[255:], greys, lanes])
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(table.astype(np.uint8).tobytes())
-    with pieces.journal_style():
-        pictures = [
-            Image.fromarray(each).quantize(palette=palette, dither=Image.Dither.NONE)
-            for each in painted(film, size)
-        ]
-    # GIF counts in hundredths of a second, and players refuse less than two
-    duration = max(20, 10 * round(100 / film.rate))
-    pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=duration, loop=0,
-        optimize=False,
-    )  # fmt: skip
-
-
-def _write_mp4(film: Film, path: Path, size: int) -> None:
-    with pieces.journal_style():
-        pictures = painted(film, size)
-        first = next(pictures)
-        command = [
-            "ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
-            "-s", f"{first.shape[1]}x{first.shape[0]}", "-r", f"{film.rate:g}",
-            "-i", "-", "-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16",
-            "-movflags", "+faststart", str(path),
-        ]  # fmt: skip
-        encoder = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert encoder.stdin is not None and encoder.stderr is not None
-        try:
-            encoder.stdin.write(first.tobytes())
-            for picture in pictures:
-                encoder.stdin.write(picture.tobytes())
-            encoder.stdin.close()
-        except BrokenPipeError:
-            pass  # it has stopped early, and says below why
-        complaint = encoder.stderr.read().decode(errors="replace").strip()
-        if encoder.wait() != 0:
-            raise InputError(
-                f"{path.parent}: ffmpeg could not write an mp4 ({complaint[:300]}); "
-                "write a .html or a .gif instead"
-            )
+    return table.astype(np.uint8)

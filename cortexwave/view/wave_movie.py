@@ -6,8 +6,6 @@ one lightness, so that brightness is left for the amplitude.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,9 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_rgb
 
-from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import MISSING, SERIES, number
+from cortexwave.view.encoding import check_encoding, write_pictures
+from cortexwave.view.film import check_pace
 from cortexwave.view.paths import checked_path, written
 from cortexwave.view.phase_maps import (
     PhaseFrames,
@@ -46,6 +45,7 @@ _SHEET = 3.4  # inches of the longer side; the resolution follows the pixels
 _LIGHT, _CHROMA = 0.76, 0.125  # of OKLab: the widest circle of hues a screen can show
 _DARKEST = 0.3  # brightness of no amplitude: its hue can still be told
 _HUES, _STEPS = 24, 9  # of a GIF's palette
+_INSTEAD = "a .gif"
 
 
 def write_wave_movie(
@@ -67,19 +67,8 @@ def write_wave_movie(
     amplitude. `events` of `find_waves` are captions and lanes with a running line.
     """
     target = checked_path(path, (".gif", ".mp4"))
-    if not 64 <= size <= 2048:
-        raise InputError(f"size is {size} pixels; 64 to 2048 can be shown")
-    if not (np.isfinite(frames_per_second) and 0.1 <= frames_per_second <= 100):
-        raise InputError(
-            f"frames_per_second is {frames_per_second}; 0.1 to 100 can be played"
-        )
-    if seconds is not None and not (np.isfinite(seconds) and seconds > 0):
-        raise InputError(f"seconds of play is {seconds}, which is no positive length")
-    if target.suffix.lower() == ".mp4" and shutil.which("ffmpeg") is None:
-        raise InputError(
-            f"{target}: an mp4 needs the program ffmpeg, which is not on the PATH; "
-            "write a .gif instead"
-        )
+    check_encoding(target, size=size, instead=_INSTEAD)
+    check_pace(frames_per_second, seconds)
     expect(field, ("phase", "amplitude"), "wave_field")
     most = _MOST_FRAMES
     if seconds is not None:
@@ -91,10 +80,8 @@ def write_wave_movie(
     words = field_text(field), str(field["amplitude"].attrs.get("units", ""))
     pictures = _painted(frames, words, chosen, size, arrows)
     with pieces.journal_style(), written(target) as part:
-        if target.suffix.lower() == ".gif":
-            _write_gif(pictures, part, frames_per_second)
-        else:
-            _write_mp4(pictures, part, frames_per_second)
+        write_pictures(pictures, part, rate=frames_per_second, palette=_palette(),
+                       instead=_INSTEAD)  # fmt: skip
     return target
 
 
@@ -275,45 +262,11 @@ def event_text(events: xr.Dataset, k: int) -> str:
     return f"{kind}: {', '.join(parts)}" if parts else kind
 
 
-def _write_gif(pictures: Iterator[np.ndarray], path: Path, rate: float) -> None:
-    from PIL import Image
-
-    # one palette for all frames, or colours would flicker
+def _palette() -> np.ndarray:
+    """Colours (colour, rgb) of a GIF: hues of each brightness, greys and kinds."""
     hue, bright = np.meshgrid(np.arange(_HUES) * 2 * np.pi / _HUES,
                               np.linspace(_DARKEST, 1, _STEPS))  # fmt: skip
     greys = np.repeat(np.linspace(0, 1, 24)[:, None], 3, axis=1)
     kinds = np.array([to_rgb(colour) for colour in (*SERIES, MISSING)])
     table = np.vstack([phase_colours(hue, bright).reshape(-1, 3), greys, kinds])
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.rint(255 * table).astype(np.uint8).tobytes())
-    frames = [Image.fromarray(each).quantize(palette=palette, dither=Image.Dither.NONE)
-              for each in pictures]  # fmt: skip
-    # GIF counts in hundredths of a second, and players refuse less than two
-    duration = max(20, 10 * round(100 / rate))
-    frames[0].save(path, save_all=True, append_images=frames[1:], loop=0,
-                   duration=duration, optimize=False)  # fmt: skip
-
-
-def _write_mp4(pictures: Iterator[np.ndarray], path: Path, rate: float) -> None:
-    first = next(pictures)
-    command = [
-        "ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
-        "-s", f"{first.shape[1]}x{first.shape[0]}", "-r", f"{rate:g}", "-i", "-",
-        "-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16",
-        "-movflags", "+faststart", str(path),
-    ]  # fmt: skip
-    encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert encoder.stdin is not None and encoder.stderr is not None
-    try:
-        encoder.stdin.write(first.tobytes())
-        for picture in pictures:
-            encoder.stdin.write(picture.tobytes())
-        encoder.stdin.close()
-    except BrokenPipeError:
-        pass  # it has stopped early, and says below why
-    complaint = encoder.stderr.read().decode(errors="replace").strip()
-    if encoder.wait() != 0:
-        raise InputError(
-            f"{path.parent}: ffmpeg could not write an mp4 ({complaint[:300]}); "
-            "write a .gif instead"
-        )
+    return np.rint(255 * table).astype(np.uint8)
