@@ -16,6 +16,8 @@ import typer
 # in the order in which `cortexwave --help` lists them
 from cortexwave.cli import (
     describing,  # noqa: F401
+    electrodes,  # noqa: F401
+    exporting,  # noqa: F401
     lab,  # noqa: F401
     memory,  # noqa: F401
     running,  # noqa: F401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,26 +11,59 @@ from cortexwave.cli.application import Json, app
 from cortexwave.errors import InputError
 from cortexwave.terminal import print_json, print_nested, print_training
 
+_SHOWN = 20  # suspicious channels
+
 
 @app.command()
 def info(
     path: Annotated[
         Path, typer.Argument(help="Recording, wave analysis, or folder of a training.")
     ],
+    quality: Annotated[
+        bool, typer.Option(help="Look for dead and suspicious channels.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """What a recording holds, and where it comes from; how a training went."""
+    """What a recording holds, and where it comes from; how a training went.
+
+    Of channels also which are suspicious and why, and where they stand.
+    """
     if path.is_dir():
         print_training(path, as_json)
         return
     from cortexwave.analysis.wave_file import describe_wave_file, is_wave_file
     from cortexwave.recording.description import describe
 
-    described = describe_wave_file(path) if is_wave_file(path) else describe(path)
-    if as_json:
-        print_json(described)
+    if is_wave_file(path):
+        described, found = describe_wave_file(path), None
     else:
-        print_nested(described)
+        described, found = describe(path), _inspected(path) if quality else None
+    if as_json:
+        print_json(described | ({"quality": found} if found else {}))
+        return
+    print_nested(described)
+    if found:
+        _print_quality(found)
+
+
+def _inspected(path: Path) -> dict[str, Any] | None:
+    from cortexwave.lab.inspection import inspected
+    from cortexwave.recording.reader import open_recording
+
+    with open_recording(path) as recording:
+        return inspected(recording)
+
+
+def _print_quality(found: dict[str, Any]) -> None:
+    doubted = found["suspicious"]
+    print(f"quality: {len(doubted)} suspicious, {found['looked_at_s']:g} s looked at")
+    if found["caution"]:
+        print(f"  caution: {found['caution']}")
+    for name, reason in list(doubted.items())[:_SHOWN]:
+        print(f"  {name}: {reason}")
+    if len(doubted) > _SHOWN:
+        print(f"  and {len(doubted) - _SHOWN} more (--json lists all)")
+    print(found["geometry"])
 
 
 @app.command("list")

@@ -23,6 +23,7 @@ _LARGEST_STRETCH = 1 << 26  # bytes of float32
 _FEWEST = 6  # channels, to say that one is unlike the others
 _NEAREST = 4  # neighbours whose median correlation is a channel's
 _FAR = 1e6  # mm
+_OF_TISSUE = (0.01, 2e4)  # uV of standard deviation, from noise to large seizures
 _SAME = 0.9999  # correlation of contacts that are joined
 # Spreads below these are of no account, however alike the other channels are.
 _LEAST_SPREAD_OF_LEVEL = 0.1  # of log variance: 10 %
@@ -71,7 +72,8 @@ def channel_quality(
     positions are not known); `deviation` in units of the field; `level_z` and
     `following_z`. Channels that the file calls bad are suspicious too. At most
     `at_most` s are looked at, spread evenly; `looked_at` says how much. Of fewer than
-    6 channels none is called unlike the others.
+    6 channels none is called unlike the others. Where potentials are such as no tissue
+    has, above 20 mV or below 10 nV, attribute `caution` says so: a unit is wrong.
     """
     limits = limits or Limits()
     values = _field(recording, variable)
@@ -89,7 +91,22 @@ def channel_quality(
     table = _judged(sums, _positions(values), limits, values)
     total = values.size // count
     return table.assign_attrs(
-        variable=str(values.name), looked_at=looked / rate, lasts=total / rate
+        variable=str(values.name), looked_at=looked / rate, lasts=total / rate,
+        caution=_caution(table["deviation"]),
+    )  # fmt: skip
+
+
+def _caution(deviation: xr.DataArray) -> str:
+    """What is wrong with the deviations (channel) of all channels; "" if nothing."""
+    known = deviation.values[deviation.values > 0]
+    if deviation.attrs["units"] != "uV" or not known.size:
+        return ""
+    usual, (least, most) = float(np.median(known)), _OF_TISSUE
+    if least <= usual <= most:
+        return ""
+    return (
+        f"channels deviate by {usual:.3g} uV, while potentials of tissue do by "
+        f"{least:g} to {most:g} uV: the unit or the gain in the file cannot be meant"
     )
 
 

@@ -60,13 +60,22 @@ def describe(path: str | Path) -> dict[str, Any]:
         **sites,
         "features": sizes.get("feature", 1),
         "trials": sizes.get("trial", 1),
-        "duration_s": float(time[-1]) if time.size else 0.0,
-        "interval_s": float(time[1] - time[0]) if time.size > 1 else None,
+        **_clock(time, lab=attrs.get("origin") == "lab"),
         "fields": fields,
         "events": {"count": sum(counted.values()), "kinds": dict(counted)},
         "compression_ratio": round(raw / written, 2) if written else None,
         "versions": json.loads(str(attrs.get("versions", "{}"))),
     }
+
+
+def _clock(time: np.ndarray, *, lab: bool) -> dict[str, float | None]:
+    """How long a recording lasts, and how often; a model's first frame is its start."""
+    if time.size < 2:
+        return {"duration_s": 0.0, "interval_s": None, "rate_hz": None}
+    interval = float((time[-1] - time[0]) / (time.size - 1))
+    lasts = time.size * interval if lab else float(time[-1])
+    rounded = (float(f"{value:.12g}") for value in (lasts, interval, 1 / interval))
+    return dict(zip(("duration_s", "interval_s", "rate_hz"), rounded, strict=True))
 
 
 def _sites(field: xr.DataArray) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class Field:
         if not self.lattice and self.units != "uV" and microvolts is None:
             raise InputError(
                 f"field '{name}' is in '{self.units}', and an ElectricalSeries is in "
-                "volts: microvolts_per_unit says how many uV one is"
+                "volts: say how many uV one is, by `gain` where electrodes see a sheet "
+                "(--gain '50 uV'), or by microvolts_per_unit"
             )
         self.microvolts = 1.0 if self.units == "uV" else microvolts or 1.0
         self.clock = _clock(values)
