@@ -11,6 +11,7 @@ import json
 import multiprocessing
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from cortexwave.comparison.memory_facts import MemoryWanted, memory_facts
 from cortexwave.comparison.parts import Part, part_key, without_excluded
 from cortexwave.comparison.study_document import Study
 from cortexwave.comparison.wave_facts import wave_facts
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, RunError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
@@ -104,6 +105,12 @@ def measuring(
                     finished.result()
                     done += 1
                     yield Progress(done, total, started[finished].name)
+            except BrokenProcessPool:
+                raise RunError(
+                    "a process that measured a session ended; the sessions that are "
+                    "done are kept. In a script, what starts processes stands below "
+                    "`if __name__ == '__main__':`; jobs=1 needs none"
+                ) from None
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise

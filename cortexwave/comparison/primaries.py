@@ -17,9 +17,9 @@ from cortexwave.provenance import sha256_of
 
 MOST_PRIMARIES = 6
 Layer = Literal["physics", "memory", "link"]
-# What one session gives: numbers of its events, angles, shares of kinds, one number,
-# or a curve.
-Form = Literal["numbers", "angles", "shares", "number", "curve"]
+# What one session gives: numbers of its events, angles, shares of kinds, several
+# numbers of each event, one number, or a curve.
+Form = Literal["numbers", "angles", "shares", "joint", "number", "curve"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ MEASURED: dict[str, Measured] = {
     "duration": Measured("physics", "numbers", "s", "duration of waves"),
     "direction": Measured("physics", "angles", "deg", "direction of plane waves"),
     "kinds": Measured("physics", "shares", "1", "shares of the kinds of wave"),
+    "joint": Measured(
+        "physics", "joint", "1", "frequency, wavelength, direction, duration together"
+    ),
     "rate": Measured("physics", "number", "1/s", "waves per second"),
     "net_direction": Measured(
         "physics", "number", "1", "net direction asymmetry (DAI)"

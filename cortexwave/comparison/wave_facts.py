@@ -88,7 +88,8 @@ def _events(found: Analysis, part: Part) -> xr.Dataset:
          for name, variable in kept.variables.items() if name not in kept.dims},
     )  # fmt: skip
     made.attrs = {
-        "measure": "find_waves", "waves": waves, "episodes": episodes, "left_out": int(gone.sum()),
+        "measure": "find_waves", "waves": waves, "episodes": episodes,
+        "left_out": int(gone.sum()),
         "seconds": float(table.attrs["frames"]) / float(
             found.measures.attrs["sampling_rate"]),
         "word": found.word, "verdict": found.verdict,
@@ -119,7 +120,7 @@ def _field(
         "sites": (float(_live(found)), "1"),
     }
     for name, unit in (("frequency", "Hz"), ("wavelength", "mm"), ("speed", "mm/s")):
-        numbers[f"median_{name}"] = (_median(found.measures, name), unit)
+        numbers[f"median_{name}"] = (median_of_frames(found.measures, name), unit)
     lags = found.lags
     for name, column, unit in (
         ("net_direction", "asymmetry", "1"),
@@ -154,7 +155,7 @@ def _live(found: Analysis) -> int:
     return int((amplitude.max(over) > 0).sum())
 
 
-def _median(measures: xr.Dataset, name: str) -> float:
+def median_of_frames(measures: xr.Dataset, name: str) -> float:
     """Median over the valid frames at which phase goes one way, of a measure.
 
     Directionality above a half chooses frames that have one wavelength to speak of; it
