@@ -22,7 +22,8 @@ class SiteArray:
     """Places of sites: a lattice along each axis (of y, x) that has several, or not.
 
     `axes` the coordinates in pitches of a lattice's lines; for electrodes None, and
-    `places` (site, axis) holds theirs.
+    `places` (site, axis) holds theirs. `used` picks the sites of a lattice in their
+    order: a mask, or numbers of places.
     """
 
     names: tuple[str, ...]
@@ -121,6 +122,45 @@ def _electrodes(measured: Series, placed: list[str], boundary: Boundary) -> Site
         raise InputError("electrodes share their places")
     return SiteArray(tuple(placed[k] for k in keep), None, places / pitch,
                      measured.used, pitch, boundary)  # fmt: skip
+
+
+def trial_sites(positions: np.ndarray | None, boundary: Boundary) -> SiteArray:
+    """Where sites at `positions` (site, 2), x and y in mm, are: a lattice if they can.
+
+    They are a lattice where x and y are whole numbers of one pitch apart and fill three
+    quarters of its places or more (some electrodes are dead).
+    """
+    if boundary not in get_args(Boundary):
+        raise InputError(f"boundary is {boundary!r}, not 'open' or 'periodic'")
+    if positions is None:
+        raise InputError("the trials have no positions of their sites; a shift needs x "
+                         "and y in mm")  # fmt: skip
+    places = np.asarray(positions, dtype=float)[:, ::-1]  # y, x
+    keep = [k for k in range(2) if np.ptp(places[:, k]) > 0]
+    if not keep:
+        raise InputError("all sites have one place; there is nowhere to shift to")
+    names = tuple(("y", "x")[k] for k in keep)
+    places = places[:, keep]
+    away = np.linalg.norm(places[:, None] - places, axis=-1)
+    np.fill_diagonal(away, np.inf)
+    pitch = float(np.median(away.min(axis=1)))
+    if not pitch > 0:
+        raise InputError("sites share their places")
+    at = (places - places.min(axis=0)) / pitch
+    index = np.rint(at).astype(int)
+    shape = tuple(index.max(axis=0) + 1)
+    flat = np.ravel_multi_index(tuple(index.T), shape)
+    regular = np.abs(at - index).max() < 0.02 and np.unique(flat).size == flat.size
+    if regular and flat.size >= 0.75 * np.prod(shape):
+        return SiteArray(names, tuple(np.arange(n) for n in shape),
+                         np.empty((0, len(names))), flat, pitch, boundary)  # fmt: skip
+    if boundary == "periodic":
+        raise InputError("scattered electrodes have open edges; give boundary='open'")
+    # of places at random the nearest is far closer than the usual gap between them
+    extent = np.ptp(places, axis=0)
+    gap = float((np.prod(extent) / len(at)) ** (1 / len(names)))
+    return SiteArray(names, None, places / gap, np.ones(len(at), dtype=bool), gap,
+                     boundary)  # fmt: skip
 
 
 def displacement_grid(

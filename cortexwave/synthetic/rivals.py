@@ -98,15 +98,15 @@ def rival(
             raise InputError(f"{name} is {count!r}; it is a whole number from {least}")
     frames, silent = frame_count(duration, rate), round(before * rate)
     places = places_of(sites)
-    unit = np.array([np.cos(np.deg2rad(direction)), np.sin(np.deg2rad(direction))])
+    toward = np.array([np.cos(np.deg2rad(direction)), np.sin(np.deg2rad(direction))])
     travel = speed * (frames - 1) / rate
     begins = (
-        _spaced(places, unit, classes, travel, _MARGIN * width, layout)
+        _spaced(places, toward, classes, travel, _MARGIN * width, layout)
         if centres is None
         else _given(centres)
     )
     generator = generator_of(seed)
-    moved = speed * np.arange(frames)[:, None] / rate * unit  # (time, 2)
+    moved = speed * np.arange(frames)[:, None] / rate * toward  # (time, 2)
     patterns = _patterns(kind, places, begins, moved, width, generator)
     seconds = np.arange(frames) / rate
     if kind == "standing_oscillation":
