@@ -167,13 +167,26 @@ def wave_modes(z: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1).reshape(*shape, len(columns))
 
 
-def mode_patterns(positions: np.ndarray) -> np.ndarray:
-    """The linear ones of `wave_modes`, (pattern, site): cosines and sines, real."""
-    places = positions - (positions.max(axis=0) + positions.min(axis=0)) / 2
-    extent = np.ptp(places, axis=0)
-    axes = np.flatnonzero(extent > 1e-9 * max(float(extent.max()), 1e-30))
-    turns = [places[:, axes] @ wave for wave in _longest(extent[axes])]
-    return np.array([f(turn) for turn in turns for f in (np.cos, np.sin)])
+def wave_residuals(z: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Phasors (..., site) without what `wave_modes` says of them.
+
+    The plane wave that was fitted is taken away, then what the mean over sites and the
+    cosines and sines of the longest wavelengths explain.
+    """
+    centred = positions - (positions.max(axis=0) + positions.min(axis=0)) / 2
+    axes = np.flatnonzero(
+        np.ptp(centred, axis=0) > 1e-9 * np.ptp(centred, axis=0).max()
+    )
+    places = centred[:, axes]
+    gradient = wave_modes(z, positions)[..., : axes.size]
+    plane = np.exp(1j * gradient @ places.T)
+    left = z - plane * np.mean(z * plane.conj(), axis=-1, keepdims=True)
+    turns = [places @ wave for wave in _longest(np.ptp(places, axis=0))]
+    patterns = [np.ones(len(places))]
+    patterns += [f(turn) for turn in turns for f in (np.cos, np.sin)]
+    basis = np.linalg.svd(np.array(patterns).T, full_matrices=False)
+    known = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
+    return left - (left @ known) @ known.T
 
 
 def _longest(extent: np.ndarray) -> list[np.ndarray]:

@@ -103,15 +103,15 @@ def _noise(seed):
 
 
 def _nested(seed):
-    """Six blocks, each with its own offset and its own mixture of the classes."""
+    """Twelve blocks, each with its own offset and its own mixture of the classes."""
     draw = np.random.default_rng(seed)
-    block = np.repeat(np.arange(6), 12)
+    block = np.repeat(np.arange(12), 12)
     share = np.where(block % 2, 0.25, 0.75)
-    share = np.where(block < 4, share, 0.5)
-    labels = (np.tile(np.arange(12), 6) / 12 >= share).astype(int)
+    share = np.where(block < 8, share, 0.5)
+    labels = (np.tile(np.arange(12), 12) / 12 >= share).astype(int)
     # the offsets go with the mixture, as when both drift over a session
-    offset = 4.0 * (share - 0.5)[:, None] + 0.2 * draw.standard_normal((6, 6))[block]
-    values = offset[:, None] + draw.standard_normal((72, 2, 6))
+    offset = 4.0 * (share - 0.5)[:, None] + 0.2 * draw.standard_normal((12, 6))[block]
+    values = offset[:, None] + draw.standard_normal((144, 2, 6))
     return trials_from(values, labels, step=0.01, block=block)
 
 

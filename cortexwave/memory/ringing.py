@@ -1,0 +1,127 @@
+"""Whether more of the past is seen through a filter than the filter itself holds.
+
+A filter of width B Hz rings for some 1/(pi B) s: for that long each of its outputs is
+made of what it was given before, tissue or no tissue. What it is given after the
+stimulus is therefore exchanged for that of another trial. What is still decoded then
+is the filter's memory, and only what exceeds it can be the tissue's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.analysis.filters import butterworth, check_band
+from cortexwave.errors import InputError
+from cortexwave.memory.classifiers import Classifier
+from cortexwave.memory.dealing import groups_of, p_family, p_values
+from cortexwave.memory.identity import frames_of, held_out, too_few
+from cortexwave.memory.trials import Trials
+
+
+def filter_control(
+    trials: Trials,
+    *,
+    band: tuple[float, float],
+    stimulus_end: float,
+    classifier: Classifier = "lda",
+    times: Sequence[float] | None = None,
+    order: int = 2,
+    count: int = 10,
+    surrogates: int,
+    alpha: float = 0.05,
+    seed: int,
+) -> xr.Dataset:
+    """Accuracy of identity through a filter, beside that of the filter's own memory.
+
+    `trials` are wide-band; all go through the causal Butterworth band-pass of `order`
+    in `band` (Hz). A surrogate goes through the same filter after each trial's frames
+    later than `stimulus_end` (s) were exchanged for those of another trial of its
+    block, whatever its class: the response to the stimulus while it lasts is the
+    trial's own, and what follows tells nothing of it. As the filter is linear, the
+    decoder then reads what the filter alone has kept.
+
+    Over `time` (s): `accuracy`, balanced; `control` and `control_high`, mean and 95 %
+    of `surrogates`; `excess` = accuracy - control; `p` and `p_family` (greatest excess
+    over the later times); `claimed`: memory, as p_family <= `alpha` and the time is
+    later than `dropped_until` = stimulus_end + 3 / (pi B), within which nothing is
+    claimed. `claimed_until` (attribute, s) is the last of these, NaN without any.
+    """
+    rate = 1 / trials.step
+    check_band(band, rate)
+    if surrogates < 19:
+        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19")
+    clock = trials.clock
+    later = clock > stimulus_end + 1e-6 * trials.step
+    if not later.any() or later.all():
+        raise InputError(
+            f"stimulus_end is {stimulus_end:g} s; the trials run from {clock[0]:g} to "
+            f"{clock[-1]:g} s, and frames before and after it are needed"
+        )
+    frames = frames_of(trials, times)
+    dropped = stimulus_end + 3 / (np.pi * (band[1] - band[0]))
+    described = {
+        **trials.attributes, "measure": "filter_control", "band": list(band),
+        "stimulus_end": stimulus_end, "dropped_until": float(dropped), "order": order,
+        "classifier": classifier, "folds": count, "surrogates": surrogates,
+        "alpha": alpha, "seed": seed, "trials": trials.labels.size, "reason": "",
+    }  # fmt: skip
+    reason = too_few(trials)
+    if reason:
+        missing = np.full((20, frames.size), np.nan)
+        return _labelled(missing, clock[frames], {**described, "reason": reason})
+    draw = np.random.default_rng(seed)
+    groups = groups_of(trials)
+    found = []
+    for number in range(1 + surrogates):
+        values = trials.values
+        if number:
+            other = _others(groups, draw)
+            values = np.where(later[:, None], values[other], values)
+        seen = butterworth(values.swapaxes(1, 2), rate=rate, band=band, order=order,
+                           causal=True).swapaxes(1, 2)  # fmt: skip
+        decoded = held_out(
+            replace(trials, values=seen), frames, classifier=classifier, count=count,
+            permutations=0, seed=seed,
+        )  # fmt: skip
+        found.append(decoded.accuracy()[0])
+    return _labelled(np.array(found), clock[frames], described)
+
+
+def _others(groups: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Another trial (trial,) of the same block: all turned by one in random order."""
+    other = np.arange(groups.size)
+    for group in np.unique(groups):
+        order = draw.permutation(np.flatnonzero(groups == group))
+        other[order] = np.roll(order, 1)
+    return other
+
+
+def _labelled(
+    found: np.ndarray, clock: np.ndarray, described: dict[str, object]
+) -> xr.Dataset:
+    """`found` (surrogate, time), the first the recording's own."""
+    control = found[1:].mean(axis=0)
+    known = np.isfinite(found).all()
+    later = clock > float(str(described["dropped_until"]))
+    p, family = np.full((2, clock.size), np.nan)
+    if known:
+        p = p_values(found)
+        if later.any():
+            excess = found[:, later] - found.mean(axis=0)[later]
+            family[later] = p_family(excess)
+    claimed = later & (np.nan_to_num(family, nan=1.0) <= float(str(described["alpha"])))
+    columns = {
+        "accuracy": found[0], "control": control,
+        "control_high": np.quantile(found[1:], 0.95, axis=0),
+        "excess": found[0] - control, "p": p, "p_family": family, "claimed": claimed,
+    }  # fmt: skip
+    until = float(clock[claimed][-1]) if claimed.any() else np.nan
+    return xr.Dataset(
+        {name: ("time", column, {"units": "1"}) for name, column in columns.items()},
+        {"time": ("time", clock, {"units": "s"})},
+        {**described, "claimed_until": until},
+    )  # fmt: skip
