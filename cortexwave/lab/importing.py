@@ -4,6 +4,7 @@ The recording is computed for each block from the source alone, so that a killed
 goes on where its file ends, with the same bits. Time in it begins at 0; the attribute
 `time_origin` (s) is that moment on the source's clock, which all signals of a source
 share: an eye's position or another band is imported to a file of its own, at its rate.
+Units that the file holds stand beside the fields (`cortexwave.recording.unit_table`).
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ from cortexwave.lab.selecting import (
     of_channels,
 )
 from cortexwave.lab.signals import Signal
+from cortexwave.lab.sorted_units import sorted_units
 from cortexwave.lab.source_files import digest_of, files_of_source
 from cortexwave.recording.channels import Channels
 from cortexwave.recording.container import layout_of
 from cortexwave.recording.layout import FieldLayout, RecordingLayout, Stored
 from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import opened, promised
+from cortexwave.recording.unit_table import spikes_within
 from cortexwave.recording.writer import RecordingWriter
 from cortexwave.schema import events_table
 from cortexwave.stopping import stop_on_interrupt
@@ -52,7 +55,7 @@ _LIBRARIES = {"nwb": "pynwb", "vendor": "neo", "neo": "neo", "mne_raw": "mne",
               "bids": "mne", "matlab": "scipy"}  # fmt: skip
 _TAKEN = re.compile(
     "(event|drive)_|(time|trial|feature|channel|protocol|protocol_resolved|good|reason|"
-    "array|events?|drive|clock|patch|[xyz])$"
+    "array|events?|drive|clock|patch|units|[xyz])$"
 )
 _LONGEST = 20_000  # bytes of an attribute that a source gives
 _TEXT = "# imported from a lab's file, not simulated from a protocol\n"
@@ -136,6 +139,10 @@ def importing(
         raise InputError(f"{output}: is the file that is imported; name another")
     layout = _layout(signal, wanted.dtype)
     events, remarks = _events(signal, wanted)
+    units = sorted_units(path)
+    if units is not None:
+        stop = signal.start + signal.frames / signal.rate
+        units = spikes_within(units, signal.start, stop, origin=signal.start)
     for remark in remarks:
         warnings.warn(f"{path}: {remark}", stacklevel=2)
     attributes = _attributes(signal, wanted, remarks)
@@ -144,7 +151,7 @@ def importing(
     attributes[REQUEST] = _request(path, whole.name, wanted)
     writer = RecordingWriter(
         output, layout, attributes=attributes, protocol=_TEXT, protocol_resolved="{}",
-        events=events, drive=None, overwrite=overwrite,
+        events=events, drive=None, units=units, overwrite=overwrite,
     )  # fmt: skip
     return _streamed(signal, writer, bytes_per_frame=_bytes_per_frame(whole, signal))
 

@@ -70,7 +70,7 @@ def kind_of(path: Path) -> Kind | None:
     return None
 
 
-def _opened(path: Path, kind: Kind) -> Any:
+def neo_reader(path: Path, kind: Kind) -> Any:
     """neo's reader with the header read, or one `RecordingError`."""
     try:
         import neo.rawio as rawio
@@ -106,7 +106,7 @@ def _opened(path: Path, kind: Kind) -> Any:
 
 
 def through_neo(path: Path, kind: Kind) -> list[Signal]:
-    reader = _opened(path, kind)
+    reader = neo_reader(path, kind)
     header = reader.header
     found = []
     for block in range(header["nb_block"]):

@@ -1,7 +1,8 @@
-"""Digital words and comments of Blackrock's .nev files as events."""
+"""Blackrock's .nev files: digital words and comments as events; spikes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from cortexwave.lab.blackrock_headers import (
     RESET,
     blackrock_id,
     header_of,
+    text_of,
 )
 from cortexwave.lab.signals import Signal
 from cortexwave.schema import events_table
 
 _COMMENT = 0xFFFF
+_LAST_CHANNEL = 0x2800  # above it are packets of other kinds
+_NOISE = 255  # the class of what a sorter threw away
+_LABEL = np.dtype([("id", "S8"), ("channel", "<u2"), ("label", "S16"), ("rest", "V6")])
 
 
 def nev_events(path: Path) -> xr.Dataset:
@@ -40,6 +45,50 @@ def nev_events(path: Path) -> xr.Dataset:
 
 def nev_rows(path: Path) -> list[list[dict]]:
     """Rows of an events table, for each stretch between settings of the clock."""
+    stretches: list[list[dict]] = [[]]
+    for times, backs, packets in _packets(path):
+        chosen = backs | (((packets["id"] == 0) & (packets["reason"] & 1 == 1))
+                          | (packets["id"] == _COMMENT))  # fmt: skip
+        for k in np.flatnonzero(chosen):
+            if backs[k]:
+                stretches.append([])
+            row = _nev_row(packets[k], float(times[k]))
+            if row is not None:
+                stretches[-1].append(row)
+    return stretches
+
+
+def nev_spikes(
+    path: Path,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]] | None:
+    """Time (s), electrode and class of each spike, and the labels of electrodes.
+
+    Class 0 is unsorted; noise is left out. None where the clock was set back.
+    """
+    head = header_of(path, NEV)
+    labels = np.fromfile(path, _LABEL, int(head["extended"]), offset=NEV.itemsize)
+    named = {
+        int(row["channel"]): text_of(row["label"])
+        for row in labels[labels["id"] == b"NEUEVLBL"]
+    }
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for times, backs, packets in _packets(path):
+        if backs.any():
+            return None
+        spikes = (packets["id"] > 0) & (packets["id"] < _LAST_CHANNEL)
+        spikes &= packets["reason"] != _NOISE
+        found.append((times[spikes], packets["id"][spikes], packets["reason"][spikes]))
+    if not found:
+        return np.empty(0), np.empty(0, np.uint16), np.empty(0, np.uint8), named
+    time, channel, unit = (np.concatenate(each) for each in zip(*found, strict=True))
+    return time, channel, unit, {k: label for k, label in named.items() if label}
+
+
+def _packets(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Packets, some at once: times (s), whether the clock was set back, the packets.
+
+    Of a spike `reason` is the class, of a digital word what it was written for.
+    """
     if blackrock_id(path) not in ("NEURALEV", "BREVENTS"):
         raise RecordingError(f"{path}: not a .nev file of Blackrock's")
     head = header_of(path, NEV)
@@ -54,7 +103,6 @@ def nev_rows(path: Path) -> list[list[dict]]:
     })  # fmt: skip
     total = (path.stat().st_size - begin) // bytes_each
     resolution = int(head["resolution"])
-    stretches: list[list[dict]] = [[]]
     before = 0.0
     for at in range(0, total, PACKETS):
         some = np.memmap(path, packet, "r", begin + at * bytes_each,
@@ -62,15 +110,7 @@ def nev_rows(path: Path) -> list[list[dict]]:
         times = some["clock"] / resolution
         backs = np.diff(times, prepend=before) < -RESET
         before = float(times[-1])
-        chosen = backs | (((some["id"] == 0) & (some["reason"] & 1 == 1))
-                          | (some["id"] == _COMMENT))  # fmt: skip
-        for k in np.flatnonzero(chosen):
-            if backs[k]:
-                stretches.append([])
-            row = _nev_row(some[k], float(times[k]))
-            if row is not None:
-                stretches[-1].append(row)
-    return stretches
+        yield times, backs, some
 
 
 def _nev_row(packet: Any, onset: float) -> dict | None:

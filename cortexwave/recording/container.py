@@ -45,6 +45,7 @@ def fill(
     protocol_resolved: str,
     events: xr.Dataset | None,
     drive: xr.Dataset | None,
+    units: xr.Dataset | None = None,
 ) -> None:
     """Write all of a recording but its frames into an empty file."""
     _write_attributes(file, attributes)
@@ -59,7 +60,7 @@ def fill(
             raise RecordingError(
                 f"the text for /{name} cannot be stored: {error}"
             ) from error
-    for name, table in (("events", events), ("drive", drive)):
+    for name, table in (("events", events), ("drive", drive), ("units", units)):
         if table is not None:
             _write_table(file.create_group(name), table, scales)
 

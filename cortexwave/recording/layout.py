@@ -29,7 +29,7 @@ _LARGEST_BLOCK = 64 * 2**20  # bytes of one field in float64
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.+@-]*")
 _RESERVED = (
     "trial", "time", "feature", "y", "x", "channel", "event", "events", "drive",
-    "clock", "patch", "protocol", "protocol_resolved",
+    "clock", "patch", "protocol", "protocol_resolved", "units",
 )  # fmt: skip
 
 

@@ -61,6 +61,7 @@ class RecordingWriter:
         protocol_resolved: str,
         events: xr.Dataset | None,
         drive: xr.Dataset | None,
+        units: xr.Dataset | None = None,
         overwrite: bool = False,
     ):
         path = Path(path)
@@ -87,6 +88,7 @@ class RecordingWriter:
                 protocol_resolved=protocol_resolved,
                 events=events,
                 drive=drive,
+                units=units,
             )
             file.flush()
             checkpoint_path(part).unlink(missing_ok=True)
