@@ -108,7 +108,9 @@ def sampling_rate(values: xr.DataArray) -> float:
 def sites_of(values: xr.DataArray) -> Sites:
     """The sites of a field with dims (y, x), one of them, or `channel`.
 
-    Electrodes need the coordinates x(channel) and y(channel) in mm.
+    Electrodes need the coordinates x(channel) and y(channel) in mm. Those that stand in
+    space, by z(channel), are seen in their best plane. Between arrays, by
+    array(channel), there is no gradient: `InputError` where there are several.
     """
     if "channel" in values.dims:
         return _scattered(values)
@@ -170,6 +172,8 @@ def _scattered(values: xr.DataArray) -> Sites:
         )
     if len(positions) < 2:
         raise InputError(f"field '{values.name}' has one channel; a wave needs many")
+    _check_one_array(values)
+    positions = _in_plane(values, positions)
     nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
     pitch = float(np.median(nearest))
     if nearest.min() <= 1e-6 * max(pitch, 1e-12):
@@ -183,6 +187,30 @@ def _scattered(values: xr.DataArray) -> Sites:
             f"one position, ({x:g}, {y:g}) mm; leave one of them out"
         )
     return Sites(positions, None, None, pitch)
+
+
+def _check_one_array(values: xr.DataArray) -> None:
+    if "array" not in values.coords:
+        return
+    arrays = list(dict.fromkeys(str(each) for each in values["array"].values))
+    if len(arrays) > 1:
+        raise InputError(
+            f"field '{values.name}' stands on {len(arrays)} arrays "
+            f"({', '.join(arrays[:8])}), between which there is no gradient; take one: "
+            f"to_grid(recording, array={arrays[0]!r}), or `cortexwave import --array`"
+        )
+
+
+def _in_plane(values: xr.DataArray, positions: np.ndarray) -> np.ndarray:
+    """Positions (site, 2) in the best plane of those that have a known z in mm."""
+    if "z" not in values.coords or values["z"].dims != ("channel",):
+        return positions
+    z = np.asarray(values["z"].values, dtype=float)
+    if not np.isfinite(z).all():
+        return positions
+    from cortexwave.lab.grid_finding import in_plane
+
+    return in_plane(np.column_stack([positions, z]))[0]
 
 
 def channel_names(values: xr.DataArray) -> list[str]:

@@ -278,7 +278,7 @@ def _check_enough(place: str, sites: Sites, live: np.ndarray) -> None:
     if min(across) > 0.02 * sites.pitch:
         raise InputError(
             f"{place}: the sites stand in one line that is not along x or y; lay it "
-            "along x, so that its one gradient has a name"
+            "along x (to_grid does), so that its one gradient has a name"
         )
     if count < _LEAST:
         raise InputError(
