@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     from cortexwave.analysis.wavenumber_spectrum import (
         wavenumber_frequency as wavenumber_frequency,
     )
+    from cortexwave.comparison.comparing import compare as compare
+    from cortexwave.comparison.published_bands import reference_bands as reference_bands
+    from cortexwave.comparison.recovery import model_recovery as model_recovery
+    from cortexwave.comparison.reporting import write_report as write_report
+    from cortexwave.comparison.study_document import load_study as load_study
     from cortexwave.lab.amplifier import Amplifier as Amplifier
     from cortexwave.lab.array_drawing import geometry_text as geometry_text
     from cortexwave.lab.array_maps import electrode_map as electrode_map
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
     from cortexwave.lab.electrodes import electrodes_at as electrodes_at
     from cortexwave.lab.grids import to_channels as to_channels
     from cortexwave.lab.grids import to_grid as to_grid
+    from cortexwave.lab.importing import import_recording as import_recording
     from cortexwave.lab.noise import Correlation as Correlation
     from cortexwave.lab.noise import Noise as Noise
     from cortexwave.lab.noise import correlation_of as correlation_of
@@ -92,13 +98,51 @@ if TYPE_CHECKING:
     from cortexwave.learning.training_document import load_training as load_training
     from cortexwave.learning.training_document import parse_training as parse_training
     from cortexwave.learning.weights import load_weights as load_weights
+    from cortexwave.memory.alignment import (
+        shift_aligned_generalisation as shift_aligned_generalisation,
+    )
+    from cortexwave.memory.causal_ladder import causal_ladder as causal_ladder
+    from cortexwave.memory.causal_ladder import relabelled as relabelled
+    from cortexwave.memory.controls import accuracy_by_sites as accuracy_by_sites
+    from cortexwave.memory.controls import decoding_controls as decoding_controls
     from cortexwave.memory.cross_temporal import cross_temporal as cross_temporal
+    from cortexwave.memory.driven import driven_from as driven_from
+    from cortexwave.memory.elapsed_time import (
+        decode_elapsed_time as decode_elapsed_time,
+    )
+    from cortexwave.memory.features import wave_trials as wave_trials
+    from cortexwave.memory.fisher_memory import fisher_memory as fisher_memory
+    from cortexwave.memory.fisher_memory import (
+        fisher_memory_from_data as fisher_memory_from_data,
+    )
+    from cortexwave.memory.generalisation import (
+        temporal_generalisation as temporal_generalisation,
+    )
+    from cortexwave.memory.identity import decode_identity as decode_identity
+    from cortexwave.memory.joint_information import (
+        joint_information as joint_information,
+    )
+    from cortexwave.memory.lag_position import lag_position as lag_position
+    from cortexwave.memory.measuring import open_memory as open_memory
+    from cortexwave.memory.memory_function import memory_function as memory_function
     from cortexwave.memory.past_decoder import decode_order as decode_order
     from cortexwave.memory.past_decoder import decode_past as decode_past
+    from cortexwave.memory.processing_capacity import (
+        processing_capacity as processing_capacity,
+    )
     from cortexwave.memory.propagator import propagator as propagator
     from cortexwave.memory.propagator import rank_errors as rank_errors
+    from cortexwave.memory.ringing import filter_control as filter_control
+    from cortexwave.memory.sequences import sequence_readout as sequence_readout
+    from cortexwave.memory.site_phase import phase_at_site as phase_at_site
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
+    from cortexwave.memory.trials import trials_from as trials_from
+    from cortexwave.memory.trials import trials_of as trials_of
+    from cortexwave.memory.wave_dependence import (
+        information_by_wave_strength as information_by_wave_strength,
+    )
+    from cortexwave.memory.wave_dependence import wave_mode_share as wave_mode_share
     from cortexwave.models import model as model
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
@@ -138,12 +182,15 @@ _HOME = {
     "Subject": "recording.nwb_session",
     "Term": "lab.sources",
     "Training": "learning.training_document",
+    "accuracy_by_sites": "memory.controls",
     "analyse": "analysis.analysing",
     "band_pass": "analysis.filters",
     "build_network": "learning.building",
+    "causal_ladder": "memory.causal_ladder",
     "channel_quality": "lab.quality",
     "check_sampling": "analysis.aliasing",
     "cluster_permutation": "analysis.cluster_permutation",
+    "compare": "comparison.comparing",
     "corrected_onsets": "lab.digital_events",
     "correlation_distance": "analysis.coherence",
     "correlation_of": "lab.noise",
@@ -151,13 +198,17 @@ _HOME = {
     "cross_temporal": "memory.cross_temporal",
     "curl_map": "analysis.local_measures",
     "decimation_test": "analysis.decimation",
+    "decode_elapsed_time": "memory.elapsed_time",
+    "decode_identity": "memory.identity",
     "decode_order": "memory.past_decoder",
     "decode_past": "memory.past_decoder",
+    "decoding_controls": "memory.controls",
     "describe": "recording.description",
     "directional_power": "analysis.wavenumber_spectrum",
     "dispersion": "analysis.dispersion",
     "divergence_map": "analysis.local_measures",
     "drive": "schema",
+    "driven_from": "memory.driven",
     "electrode_map": "lab.array_maps",
     "electrodes_at": "lab.electrodes",
     "epochs": "recording.cutting",
@@ -166,33 +217,46 @@ _HOME = {
     "export_matlab": "recording.mat_file",
     "export_nwb": "recording.export",
     "export_sheet": "learning.sheets",
+    "filter_control": "memory.ringing",
     "find_waves": "analysis.events",
+    "fisher_memory": "memory.fisher_memory",
+    "fisher_memory_from_data": "memory.fisher_memory",
     "flow_modes": "analysis.flow_modes",
     "geometry_text": "lab.array_drawing",
     "hidden_recording": "learning.hidden_states",
+    "import_recording": "lab.importing",
+    "information_by_wave_strength": "memory.wave_dependence",
+    "joint_information": "memory.joint_information",
+    "lag_position": "memory.lag_position",
     "lag_velocity": "analysis.lags",
     "line_noise": "analysis.line_noise",
     "load_network": "learning.training",
     "load_protocol": "protocol.loading",
+    "load_study": "comparison.study_document",
     "load_training": "learning.training_document",
     "load_weights": "learning.weights",
     "measure": "analysis.measures",
+    "memory_function": "memory.memory_function",
     "model": "models",
     "model_names": "models",
+    "model_recovery": "comparison.recovery",
     "net_lags": "analysis.net_lags",
     "normal_flow": "analysis.flow",
     "notch": "analysis.notches",
     "observe": "lab.observing",
     "on_lattice": "analysis.sites",
+    "open_memory": "memory.measuring",
     "open_recording": "recording.reader",
     "open_waves": "analysis.analyses",
     "parse_protocol": "protocol.loading",
     "parse_training": "learning.training_document",
     "past_from_snapshot": "memory.snapshot",
+    "phase_at_site": "memory.site_phase",
     "phase_gradient": "analysis.gradient",
     "phase_singularities": "analysis.critical_points",
     "plane_wave": "analysis.plane_fit",
     "prepare": "preparation",
+    "processing_capacity": "memory.processing_capacity",
     "propagator": "memory.propagator",
     "radial_power": "analysis.wavenumber_spectrum",
     "rank_errors": "memory.propagator",
@@ -200,6 +264,8 @@ _HOME = {
     "read_lab": "lab.reading",
     "read_out": "learning.hidden_states",
     "recover": "recording.recovery",
+    "reference_bands": "comparison.published_bands",
+    "relabelled": "memory.causal_ladder",
     "remove_line_noise": "analysis.line_noise",
     "rereference": "analysis.referencing",
     "resume": "simulation",
@@ -211,20 +277,28 @@ _HOME = {
     "save_hidden": "learning.hidden_states",
     "save_recording": "recording.saving",
     "separability": "analysis.separability",
+    "sequence_readout": "memory.sequences",
+    "shift_aligned_generalisation": "memory.alignment",
     "simulate": "simulation",
     "space_time_spectrum": "analysis.velocity",
     "spectrum_of": "lab.noise",
     "stimulus_locked_lags": "analysis.stimulus_locked",
     "surrogate": "analysis.nulls",
+    "temporal_generalisation": "memory.generalisation",
     "to_channels": "lab.grids",
     "to_grid": "lab.grids",
     "topographic_shift": "memory.topographic",
     "train": "learning.training",
+    "trials_from": "memory.trials",
+    "trials_of": "memory.trials",
     "velocity_lines": "analysis.wavenumber_spectrum",
     "velocity_spectrum": "analysis.velocity",
     "wave_field": "analysis.wave_fields",
+    "wave_mode_share": "memory.wave_dependence",
+    "wave_trials": "memory.features",
     "wavefronts": "analysis.wavefronts",
     "wavenumber_frequency": "analysis.wavenumber_spectrum",
+    "write_report": "comparison.reporting",
 }
 _ROOMS = ("synthetic", "view")  # used by their own names
 __all__ = sorted([*_HOME, *_ROOMS])
