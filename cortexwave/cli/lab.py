@@ -74,8 +74,9 @@ def import_(
     quiet: Quiet = False,
 ) -> None:
     """Stream a lab's file, or a part of it, to a recording."""
-    from cortexwave.lab.importing import Stored, Wanted, importing
+    from cortexwave.lab.importing import importing
     from cortexwave.lab.reading import ReaderOptions
+    from cortexwave.lab.wanted import Stored, Wanted
 
     if dtype not in (None, "float32", "float64"):
         raise InputError(f"--dtype is {dtype!r}, not float32 or float64")

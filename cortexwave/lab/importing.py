@@ -14,39 +14,33 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import InputError, Interrupted, RecordingError
-from cortexwave.lab.digital_events import read_codes, session_events
 from cortexwave.lab.electrodes import Electrodes
-from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
-from cortexwave.lab.resampling import resampled
-from cortexwave.lab.selecting import (
-    events_within,
-    in_region,
-    in_time,
-    of_array,
-    of_channels,
-)
 from cortexwave.lab.signals import Signal
 from cortexwave.lab.sorted_units import sorted_units
 from cortexwave.lab.source_files import digest_of, files_of_source
+from cortexwave.lab.wanted import (
+    Wanted,
+    events_of_part,
+    labels_of,
+    part_of,
+    request_of,
+)
 from cortexwave.recording.channels import Channels
 from cortexwave.recording.container import layout_of
 from cortexwave.recording.layout import FieldLayout, RecordingLayout, Stored
 from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import opened, promised
 from cortexwave.recording.unit_table import spikes_within
-from cortexwave.recording.writer import RecordingWriter
-from cortexwave.schema import events_table
+from cortexwave.recording.writer import RecordingWriter, check_place
 from cortexwave.stopping import stop_on_interrupt
 
 REQUEST = "import_request"  # the attribute from which a killed import goes on
@@ -59,34 +53,6 @@ _TAKEN = re.compile(
 )
 _LONGEST = 20_000  # bytes of an attribute that a source gives
 _TEXT = "# imported from a lab's file, not simulated from a protocol\n"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What of a lab's file is imported; None is all of it, or as the file says.
-
-    `signal`, `electrodes`, `pitch` (mm) and `options` are those of `read_lab`. `time`
-    is (from, until) in s on the file's clock, either None; `channels` are labels, in
-    the order wanted; `array` is the name of one; `region` has limits in mm for x, y
-    or z. `rate` (Hz) is at most the signal's; `multiunit` is the band (Hz) of which
-    the envelope is taken at that rate. `codes` is a codes file, by which digital words
-    become events; `subject` and `session` are labels that the file lacks.
-    """
-
-    signal: str | None = None
-    electrodes: Electrodes | str | Path | tuple[int, int, float] | None = None
-    pitch: float | None = None
-    options: ReaderOptions = field(default_factory=ReaderOptions)
-    time: tuple[float | None, float | None] | None = None
-    channels: Sequence[str] | None = None
-    array: str | None = None
-    region: Mapping[str, tuple[float, float]] | None = None
-    rate: float | None = None
-    multiunit: tuple[float, float] | None = None
-    dtype: Stored | None = None
-    codes: str | Path | None = None
-    subject: str | None = None
-    session: str | None = None
 
 
 def import_recording(
@@ -133,12 +99,13 @@ def importing(
         path, signal=wanted.signal, electrodes=wanted.electrodes, pitch=wanted.pitch,
         options=wanted.options,
     )  # fmt: skip
-    signal = _part_of(whole, wanted)
+    signal = part_of(whole, wanted)
+    check_place(output, overwrite=overwrite)  # before a long file is hashed
     files = files_of_source(signal.source, output, wanted.options.sidecar)
     if any(output.exists() and output.samefile(file) for file in files):
         raise InputError(f"{output}: is the file that is imported; name another")
     layout = _layout(signal, wanted.dtype)
-    events, remarks = _events(signal, wanted)
+    events, remarks = events_of_part(signal, wanted)
     units = sorted_units(path)
     if units is not None:
         stop = signal.start + signal.frames / signal.rate
@@ -148,7 +115,7 @@ def importing(
     attributes = _attributes(signal, wanted, remarks)
     attributes["source_sha256"] = digest_of(files)
     attributes["source_files"] = ", ".join(file.name for file in files[:50])
-    attributes[REQUEST] = _request(path, whole.name, wanted)
+    attributes[REQUEST] = request_of(path, whole.name, wanted)
     writer = RecordingWriter(
         output, layout, attributes=attributes, protocol=_TEXT, protocol_resolved="{}",
         events=events, drive=None, units=units, overwrite=overwrite,
@@ -181,7 +148,7 @@ def resuming_import(part: Path) -> Iterator[Progress]:
         )
     labels = None if layout.channels is None else layout.channels.labels
     region = request["region"] if labels is None else None
-    signal = _part_of(whole, Wanted(
+    signal = part_of(whole, Wanted(
         channels=labels, region=region, rate=request["rate"], time=request["time"],
         multiunit=request["multiunit"],
     ))  # fmt: skip
@@ -192,28 +159,6 @@ def resuming_import(part: Path) -> Iterator[Progress]:
         )
     writer = RecordingWriter.resume(part, n_valid=valid - valid % layout.block_frames)
     return _streamed(signal, writer, bytes_per_frame=_bytes_per_frame(whole, signal))
-
-
-def _part_of(signal: Signal, wanted: Wanted) -> Signal:
-    """What is wanted of a signal, not yet read.
-
-    Time is cut last: so the filter has true values beyond the cut.
-    """
-    if wanted.array is not None:
-        signal = of_array(signal, wanted.array)
-    if wanted.channels is not None:
-        signal = of_channels(signal, wanted.channels)
-    if wanted.region is not None:
-        signal = in_region(signal, wanted.region)
-    if wanted.multiunit is not None:
-        if wanted.rate is None:
-            raise InputError("an envelope of multi-unit activity needs a rate (1 kHz)")
-        signal = multiunit_envelope(signal, band=wanted.multiunit, rate=wanted.rate)
-    elif wanted.rate is not None:
-        signal = resampled(signal, wanted.rate)
-    if wanted.time is not None:
-        signal = in_time(signal, *wanted.time)
-    return signal
 
 
 def _layout(signal: Signal, dtype: Stored | None) -> RecordingLayout:
@@ -244,43 +189,6 @@ def _field_name(name: str) -> str:
     return f"signal_{plain}" if clash else plain
 
 
-def _events(
-    signal: Signal, wanted: Wanted
-) -> tuple[xr.Dataset | None, tuple[str, ...]]:
-    """Events of the part, on its clock, with the labels of the session."""
-    events = signal.events
-    remarks: tuple[str, ...] = ()
-    if wanted.codes is not None:
-        events = events_table([]) if events is None else events
-        events, remarks = session_events(events, read_codes(wanted.codes))
-    if events is None:
-        return None, ()
-    stop = signal.start + signal.frames / signal.rate
-    events = events_within(events, signal.start, stop, origin=signal.start)
-    for column in ("subject", "session"):
-        label = _labels(signal, wanted).get(column)
-        if label and column in events:
-            given = events[column].values
-            filled = np.array([each or label for each in given.tolist()], dtype=object)
-            events = events.assign({column: ("event", filled, events[column].attrs)})
-    return events, remarks
-
-
-def _labels(signal: Signal, wanted: Wanted) -> dict[str, str]:
-    """Subject and session, as the file or the caller names them."""
-    named = {"subject": wanted.subject, "session": wanted.session}
-    found = {}
-    for name, label in named.items():
-        said = str(signal.attributes.get(name) or "")
-        if label and said and label != said:
-            raise InputError(
-                f"{name} is {label!r}, but {signal.source} says it is {said!r}"
-            )
-        if label or said:
-            found[name] = label or said
-    return found
-
-
 def _attributes(
     signal: Signal, wanted: Wanted, remarks: Sequence[str]
 ) -> dict[str, str | int | float]:
@@ -290,7 +198,7 @@ def _attributes(
             if value is not None}  # fmt: skip
     ours: dict[str, str | int | float] = {
         "source": signal.source.name, "reader": signal.reader, "signal": signal.name,
-        "reader_versions": json.dumps(versions), **_labels(signal, wanted),
+        "reader_versions": json.dumps(versions), **labels_of(signal, wanted),
     }  # fmt: skip
     if signal.start:
         ours["time_origin"] = float(signal.start)
@@ -307,24 +215,6 @@ def _plain(value: Any) -> str | int | float:
         return int(value) if isinstance(value, bool) else value
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text.encode("utf-8", "replace")[:_LONGEST].decode(errors="ignore")
-
-
-def _request(path: Path, signal: str, wanted: Wanted) -> str:
-    """All that the values in the file depend on but the channels, which it names."""
-    options = {name: str(value) if isinstance(value, Path) else value
-               for name, value in asdict(wanted.options).items()}  # fmt: skip
-    if options["sidecar"] is not None:
-        options["sidecar"] = str(Path(options["sidecar"]).absolute())
-    asked = {
-        "path": str(path.absolute()), "signal": signal, "options": options,
-        "time": wanted.time, "rate": wanted.rate, "multiunit": wanted.multiunit,
-        "region": None if wanted.region is None else dict(wanted.region),
-        "array": wanted.array, "codes": wanted.codes and str(wanted.codes),
-        "electrodes": wanted.electrodes if isinstance(wanted.electrodes, str | tuple)
-        else wanted.electrodes and str(getattr(wanted.electrodes, "name", "")
-                                       or "placed by the caller"),
-    }  # fmt: skip
-    return json.dumps(asked)
 
 
 def _bytes_per_frame(whole: Signal, signal: Signal) -> float:

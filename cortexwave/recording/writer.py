@@ -66,7 +66,7 @@ class RecordingWriter:
     ):
         path = Path(path)
         part = Path(f"{path}{PART}")
-        _check_place(path, part, overwrite=overwrite)
+        check_place(path, overwrite=overwrite)
         # complete in all but frames before it bears the name that others look for
         fresh = Path(f"{part}.new")
         try:
@@ -289,8 +289,9 @@ def _ahead(
         yield offset, future.result()
 
 
-def _check_place(path: Path, part: Path, *, overwrite: bool) -> None:
+def check_place(path: Path, *, overwrite: bool) -> None:
     """Raise `RecordingError` unless a recording may be written to this path."""
+    part = Path(f"{path}{PART}")
     if path.is_dir():
         raise RecordingError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():

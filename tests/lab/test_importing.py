@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 import cortexwave as cw
 from cortexwave.cli.application import app
 from cortexwave.errors import InputError, Interrupted, RecordingError
-from cortexwave.lab.importing import Wanted, import_recording, importing
+from cortexwave.lab.importing import import_recording, importing
 from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
 from cortexwave.lab.resampling import resampled
+from cortexwave.lab.wanted import Wanted
 from cortexwave.recording.reader import open_recording
 from cortexwave.simulation import resume
 
@@ -512,6 +513,16 @@ def test_a_file_is_not_imported_over_itself(tmp_path):
     with pytest.raises(InputError, match=r"is the file that is imported"):
         import_recording(tmp_path / "a.mat", tmp_path / "a.mat", overwrite=True)
     assert (tmp_path / "a.mat").read_bytes() == before
+
+
+def test_a_file_that_is_there_is_kept_unless_told(session, tmp_path):
+    (tmp_path / "notes.h5").write_text("not a recording")
+    with pytest.raises(RecordingError, match=r"notes\.h5: exists already"):
+        import_recording(session, tmp_path / "notes.h5")
+    with pytest.raises(RecordingError, match=r"notes\.h5: is no recording"):
+        import_recording(session, tmp_path / "notes.h5", overwrite=True)
+    with pytest.raises(RecordingError, match="there is no folder"):
+        import_recording(session, tmp_path / "absent" / "a.h5")
 
 
 def test_codes_need_words_and_labels_must_agree(session, tmp_path):
