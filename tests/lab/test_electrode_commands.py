@@ -1,4 +1,4 @@
-"""`cortexwave observe` and `export`: sheets seen by electrodes, files of other tools."""
+"""`cortexwave observe` and `export`: sheets seen by electrodes, for other tools."""
 
 from __future__ import annotations
 
