@@ -25,7 +25,7 @@ KINDS = (*TRAVELLING, "synchronous")
 LEAST_SITES = 9
 _CENTRES = 7  # along each axis; between them the score falls by some 2 %
 _MOST_TURNS = 6  # half wavelengths across the array of curved waves
-_BLOCK = 2**22  # numbers held at a time while frames meet templates
+_BLOCK = 2**19  # numbers held at a time while frames meet templates
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,12 @@ def template_bank(
         np.concatenate([part[k] for part in parts]) for k in range(5)
     )
     middle = (low + high) / 2
-    lag = lags(positions, middle=middle, wave=wave, centre=centre, charge=charge,
-               radial=radial)  # fmt: skip
-    matrix = (np.exp(1j * lag) / len(positions)).astype(np.complex64)
+    matrix = np.empty((len(positions), len(kind)), dtype=np.complex64)
+    size = max(1, _BLOCK // len(positions))
+    for part in (slice(k, k + size) for k in range(0, len(kind), size)):
+        lag = lags(positions, middle=middle, wave=wave[part], centre=centre[part],
+                   charge=charge[part], radial=radial[part])  # fmt: skip
+        matrix[:, part] = np.exp(1j * lag) / len(positions)
     return Bank(positions, middle, kind, wave, centre, charge, radial, matrix, highest)
 
 

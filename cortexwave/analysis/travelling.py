@@ -126,29 +126,33 @@ class LocalSurrogates:
     tile, it is taken not to change.
     """
 
-    spectra: np.ndarray  # (window, tile, 2 x frequency, site): real parts, imaginary
+    spectra: np.ndarray  # (window, tile, 2 x frequency, site): real, imaginary
     window: int
     frames: int
 
     @classmethod
     def of(cls, analytic: np.ndarray, window: int) -> LocalSurrogates:
-        """`analytic` (frame, site), windows of about `window` frames."""
+        """`analytic` (frame, site), windows of about `window` frames.
+
+        In the precision of what is given: of single, half the memory is enough.
+        """
         frames, sites = analytic.shape
         window = max(4 * _TILE, min(window, frames)) // (2 * _TILE) * (2 * _TILE)
-        pieces = _windows(analytic, window) * _taper(window)[:, None]
+        pieces = _windows(analytic, window)
+        pieces *= _taper(window, analytic.real.dtype)[:, None]
         bins = scipy.fft.fft(pieces, axis=1).reshape(-1, window // _TILE, _TILE, sites)
         return cls(np.concatenate([bins.real, bins.imag], axis=2), window, frames)
 
     def made(self, draw: np.random.Generator) -> np.ndarray:
         """One surrogate, (frame, site)."""
         windows, tiles, parts, sites = self.spectra.shape
-        turned = _rotations(draw, parts, windows * tiles) @ self.spectra.reshape(
-            windows * tiles, parts, sites
-        )
+        kind = self.spectra.dtype
+        rotations = _rotations(draw, parts, windows * tiles).astype(kind)
+        turned = rotations @ self.spectra.reshape(windows * tiles, parts, sites)
         bins = turned[:, :_TILE] + 1j * turned[:, _TILE:]
         pieces = scipy.fft.ifft(bins.reshape(windows, self.window, sites), axis=1)
         # turned pieces are even over the window: of the taper's square, 1/2, no more
-        pieces *= np.sqrt(2) * _taper(self.window)[:, None]
+        pieces *= (2**0.5 * _taper(self.window, kind))[:, None]
         half = self.window // 2
         joined = np.zeros(((windows + 1) * half, sites), dtype=pieces.dtype)
         for k, piece in enumerate(pieces):
@@ -156,9 +160,9 @@ class LocalSurrogates:
         return joined[half : half + self.frames]
 
 
-def _taper(window: int) -> np.ndarray:
+def _taper(window: int, kind: np.dtype) -> np.ndarray:
     """Square root of Hann's: the squares of two that overlap by half add up to 1."""
-    return np.sin(np.pi * (np.arange(window) + 0.5) / window)
+    return np.sin(np.pi * (np.arange(window) + 0.5) / window).astype(kind)
 
 
 def _windows(analytic: np.ndarray, window: int) -> np.ndarray:
@@ -166,7 +170,7 @@ def _windows(analytic: np.ndarray, window: int) -> np.ndarray:
     half = window // 2
     frames = len(analytic)
     count = -(-frames // half) + 1
-    padded = np.zeros(((count + 1) * half, analytic.shape[1]), dtype=complex)
+    padded = np.zeros(((count + 1) * half, analytic.shape[1]), dtype=analytic.dtype)
     padded[half : half + frames] = analytic
     return np.stack([padded[k * half : k * half + window] for k in range(count)])
 
