@@ -48,7 +48,8 @@ def wave_page(analysis: Analysis) -> WavePage:
         spectrum=spectrum, ridge=analysis.ridge,
         test=None if analysis.lags is None else _first(analysis.lags, "feature").load(),
         speeds=_speeds(analysis.events),
-        attrs={"title": name, "provenance": provenance,
+        attrs={"title": name, "provenance": provenance, "word": analysis.word,
+               "missing": analysis.missing,
                # the reasons have lines of their own
                "verdict": "Undetermined." if reasons else attrs["sentence"],
                "reasons": [*reasons, *(f"Caution: {each}" for each in cautions)]},

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import cortexwave as cw
-from cortexwave.analysis.events import COLUMNS
+from cortexwave.analysis.event_table import COLUMNS
 from cortexwave.analysis.measures import MEASURES
 from cortexwave.analysis.nulls import NULLS
 from cortexwave.analysis.templates import KINDS

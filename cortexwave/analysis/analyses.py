@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +22,8 @@ class Analysis:
 
     `measures` over time; `events` as of `find_waves`; `lags` of `net_lags`; `spectrum`
     of `wavenumber_frequency`; `ridge` of `dispersion`; `maps`, a wave field of a few
-    frames; `sites`, means over time. None is what could not be made: the verdict's
-    reasons say why.
+    frames; `sites`, means over time. None is what could not be made; `missing` says
+    why, by its name.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class Analysis:
     sites: xr.Dataset
     word: str
     verdict: str
+    missing: Mapping[str, str]
 
 
 def open_waves(path: str | Path) -> Analysis:
@@ -52,7 +55,8 @@ def open_waves(path: str | Path) -> Analysis:
     tables["events"] = events.assign(is_wave=events["is_wave"].astype(bool))
     return Analysis(
         path=Path(path), measures=measures, word=str(measures.attrs["word"]),
-        verdict=str(measures.attrs["verdict"]), **tables,  # type: ignore[arg-type]
+        verdict=str(measures.attrs["verdict"]),
+        missing=json.loads(measures.attrs.get("missing", "{}")), **tables,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

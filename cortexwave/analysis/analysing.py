@@ -21,13 +21,8 @@ import xarray as xr
 from cortexwave.analysis.aliasing import check_sampling
 from cortexwave.analysis.analyses import Analysis, open_waves, write_csv
 from cortexwave.analysis.dispersion import dispersion
-from cortexwave.analysis.events import (
-    Found,
-    check_count,
-    events_table,
-    seed_of,
-    segment_events,
-)
+from cortexwave.analysis.event_table import Found, events_table
+from cortexwave.analysis.events import check_count, seed_of, segment_events
 from cortexwave.analysis.filters import blocks, margin_seconds
 from cortexwave.analysis.frame_sums import FrameSums
 from cortexwave.analysis.measures import MEASURES, measure
@@ -52,7 +47,10 @@ MEMORY = 4 * 2**30  # bytes
 # Measured: arrays of a block's size that stand side by side at the worst moment.
 _ARRAYS = 18
 _SEGMENT = 60.0  # s that surrogates are made of
-_SEGMENT_BYTES = 96  # measured, for each number of a segment while it is tested
+# Measured by tracemalloc, 36 to 256 sites: 56 to 67 bytes for each number of a segment
+# while it is tested, and 10 to 16 MiB however short it is (of templates and scores).
+_SEGMENT_BYTES = 70
+_KEPT_BYTES = 16  # for each number of a segment that waits, joined to those before
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
 _MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
 _UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
@@ -90,7 +88,8 @@ def analyse(
     the sites allow. `count` surrogates for events and `alpha` as in `find_waves`.
     `wavelength` (mm): the shortest of waves that are known, as of a model; sites too
     coarse for it are refused. `memory` in bytes bounds what stands in memory at a time,
-    however long the recording is.
+    but for some 20 MiB, however long the recording is; events are tested in segments
+    of a minute, or of as much as half of it holds.
     """
     steps = analysing(
         recording, output, band=band, seed=seed, variable=variable, method=method,
@@ -210,7 +209,7 @@ def _steps(
             sums.add(good)
             sums.keep(reduced(part, first=read.start + keep.start))
             for segment in sums.segments(
-                _SEGMENT, last=read.start + keep.stop == frames
+                _segment(sums.kept, wanted), last=read.start + keep.stop == frames
             ):
                 key = seed_of(wanted.seed, sums.tested)
                 sums.add_events(segment_events(
@@ -219,23 +218,24 @@ def _steps(
                 yield Progress(read.start + keep.stop, frames, "waves")
         assert part is not None  # there is one block at least
         events = events_table(
-            sums.found, alpha=wanted.alpha, attributes=part.attrs, seed=wanted.seed
+            sums.found, alpha=wanted.alpha, field=part, seed=wanted.seed
         )
         file.write("events", events)
         file.write("sites", sums.means(part))
         yield Progress(frames, frames, "net lags")
-        lags, missing = _lags(recording, wanted)
+        tables = {"lags": _lags(recording, wanted)}
         yield Progress(frames, frames, "spectrum")
-        spectrum, ridge = _spectra(recording, values, sites, rate, wanted)
-        for name, made in (("lags", lags), ("spectrum", spectrum), ("ridge", ridge)):
-            if made is not None:
-                file.write(name, made)
+        tables |= _spectra(recording, values, sites, rate, wanted)
+        for name, made in tables.items():
+            if made.table is not None:
+                file.write(name, made.table)
         maps = shown_frames(recording, events, wanted.field, margin=margin)
         file.write("maps", maps)
-        judged = _judged(sums, sites, values, rate, wanted, events, lags, missing)
+        judged = _judged(sums, sites, values, rate, wanted, events, tables["lags"])
         path = file.finish(
             word=judged.word, verdict=str(judged), sentence=judged.sentence,
             reasons=json.dumps(judged.reasons), cautions=json.dumps(judged.cautions),
+            missing=json.dumps({k: each.why for k, each in tables.items() if each.why}),
         )  # fmt: skip
     write_csv(events, path.with_suffix(".csv"))
     yield Progress(frames, frames, "done")
@@ -292,10 +292,14 @@ def _block_size(
 
 
 def _segment(kept: Reduced | None, wanted: _Wanted) -> float:
-    """Seconds of a segment: a minute, or what a quarter of the memory holds."""
+    """Seconds of a segment: a minute, or what half of the memory holds.
+
+    Trials and features wait together and are tested one by one.
+    """
     assert kept is not None
-    frame = _SEGMENT_BYTES * kept.analytic[:, :, 0].size
-    return min(_SEGMENT, wanted.memory / 4 / frame / kept.rate)
+    trials, features, _, cells = kept.analytic.shape
+    frame = cells * (_SEGMENT_BYTES + _KEPT_BYTES * trials * features)
+    return min(_SEGMENT, wanted.memory / 2 / frame / kept.rate)
 
 
 def _aliasing(part: xr.Dataset, wanted: _Wanted) -> str:
@@ -304,19 +308,33 @@ def _aliasing(part: xr.Dataset, wanted: _Wanted) -> str:
     return "" if checked.verdict == "sampled" else checked.report
 
 
-def _lags(recording: xr.Dataset, wanted: _Wanted) -> tuple[xr.Dataset | None, str]:
+@dataclass(frozen=True)
+class _Made:
+    """A table, or why there is none."""
+
+    table: xr.Dataset | None
+    why: str = ""
+
+
+def _made(
+    function: Callable[..., xr.Dataset], recording: xr.Dataset, **given: Any
+) -> _Made:
     try:
-        return net_lags(recording, band=wanted.band, seed=wanted.seed,
-                        variable=wanted.variable, alpha=wanted.alpha), ""  # fmt: skip
+        return _Made(function(recording, **given))
     except InputError as error:
-        return None, f"net lags could not be tested ({error})"
+        return _Made(None, str(error))
+
+
+def _lags(recording: xr.Dataset, wanted: _Wanted) -> _Made:
+    return _made(net_lags, recording, band=wanted.band, seed=wanted.seed,
+                 variable=wanted.variable, alpha=wanted.alpha)  # fmt: skip
 
 
 def _spectra(
     recording: xr.Dataset, values: xr.DataArray, sites: Sites, rate: float,
     wanted: _Wanted,
-) -> tuple[xr.Dataset | None, xr.Dataset | None]:  # fmt: skip
-    """Spectrum and ridge; None for what so short or so large a recording does not give.
+) -> dict[str, _Made]:  # fmt: skip
+    """Spectrum and ridge, or why so short or so large a recording gives none.
 
     The ridge holds the power of every stretch, which of a large recording is too much.
     """
@@ -325,28 +343,25 @@ def _spectra(
     frames = min(total, round(_CYCLES / low * rate))
     given = {"segment": frames / rate, "variable": wanted.variable}
     shown = (0.0, min(rate / 2, 1.5 * high))
-    spectrum = _or_none(wavenumber_frequency, recording, band=shown, **given)
+    spectrum = _made(wavenumber_frequency, recording, band=shown, **given)
     stretches = total // frames * values.sizes.get("trial", 1)
     powers = stretches * sites.count * 16 * max(1.0, (high - low) * frames / rate)
-    if powers > _MOST_RIDGE_VALUES or "feature" in values.dims:
-        return spectrum, None
-    ridge = _or_none(dispersion, recording, band=wanted.band, seed=wanted.seed,
-                     alpha=wanted.alpha, **given)  # fmt: skip
-    return spectrum, ridge
-
-
-def _or_none(
-    function: Callable[..., xr.Dataset], recording: xr.Dataset, **given: Any
-) -> xr.Dataset | None:
-    try:
-        return function(recording, **given)
-    except InputError:
-        return None
+    if "feature" in values.dims:
+        ridge = _Made(None, "a ridge is of a field with one feature; select one")
+    elif powers > _MOST_RIDGE_VALUES:
+        ridge = _Made(None, (
+            f"a ridge of {stretches} stretches of {sites.count} sites would not fit "
+            "into memory; cortexwave.dispersion of a part of the recording gives one"
+        ))  # fmt: skip
+    else:
+        ridge = _made(dispersion, recording, band=wanted.band, seed=wanted.seed,
+                      alpha=wanted.alpha, **given)  # fmt: skip
+    return {"spectrum": spectrum, "ridge": ridge}
 
 
 def _judged(
     sums: FrameSums, sites: Sites, values: xr.DataArray, rate: float, wanted: _Wanted,
-    events: xr.Dataset, lags: xr.Dataset | None, missing: str,
+    events: xr.Dataset, lags: _Made,
 ) -> Verdict:  # fmt: skip
     lengths = np.concatenate(sums.wavelengths) if sums.wavelengths else np.zeros(0)
     counted = sums.totals["frames"]
@@ -358,5 +373,6 @@ def _judged(
         band=wanted.band, copies=sums.copies,
         wavelength=float(np.median(lengths)) if lengths.size else float("nan"),
     )  # fmt: skip
-    return verdict(material, events, lags, lags_missing=missing,
+    untested = f"net lags could not be tested ({lags.why})" if lags.why else ""
+    return verdict(material, events, lags.table, lags_missing=untested,
                    aliasing=sums.aliasing)  # fmt: skip

@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 
 from cortexwave import schema
+from cortexwave.analysis.counter_waves import stands
+from cortexwave.analysis.event_table import Found, events_table
 from cortexwave.analysis.following import Followed, best_wave
 from cortexwave.analysis.reduced import Reduced, reduced
 from cortexwave.analysis.templates import Bank, template_bank
@@ -31,42 +33,6 @@ STANDING, STANDING_UNISON = 0.5, 0.7
 _LEAST_CYCLES = 0.5
 LEAST_FRAMES = 16
 
-# Columns of the table and their units; text has none.
-COLUMNS = {
-    "start": "s", "end": "s", "duration": "s", "kind": "", "trial": "1",
-    "feature": "1", "speed": "mm/s", "direction": "deg", "wavelength": "mm",
-    "frequency": "Hz", "x": "mm", "y": "mm", "handedness": "1", "spread": "",
-    "score": "1", "sites": "1", "area": "mm^2", "mass": "1", "z": "1", "p": "1",
-    "is_wave": "1",
-}  # fmt: skip
-_WHOLE = {"trial": np.int64, "feature": np.int64, "handedness": np.int64,
-          "is_wave": np.bool_}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Found:
-    """Events of some segments, and the greatest mass in each surrogate of them all."""
-
-    rows: tuple[dict, ...]
-    null_masses: np.ndarray  # (count,) the greatest
-    null_totals: np.ndarray  # (count,) of all together
-    total: float = 0.0
-    frames: int = 0  # that were looked at
-    shortest: float = 0.0  # mm
-
-    @classmethod
-    def nothing(cls, count: int) -> Found:
-        return cls((), np.zeros(count), np.zeros(count))
-
-    def __add__(self, other: Found) -> Found:
-        return Found(
-            rows=self.rows + other.rows,
-            null_masses=np.maximum(self.null_masses, other.null_masses),
-            null_totals=self.null_totals + other.null_totals,
-            total=self.total + other.total, frames=self.frames + other.frames,
-            shortest=max(self.shortest, other.shortest),
-        )  # fmt: skip
-
 
 def find_waves(
     field: xr.Dataset,
@@ -79,12 +45,17 @@ def find_waves(
 ) -> xr.Dataset:
     """The episodes of a wave field: a table over `event`, ordered by time.
 
-    Columns: `start`, `end`, `duration` (s), `kind`, `trial`, `feature`, `speed` (mm/s,
-    of phase), `direction` (deg, plane), `wavelength` (mm), `frequency` (Hz), `x`, `y`
-    (mm, centre), `handedness` (+1 counter-clockwise), `spread` ("out", "in"), `score`
-    (0 to 1: the mean over frames of |mean over sites of exp i(phase + lag)|), `sites`
-    (share of live sites within 60 degrees of the wave), `area` (mm^2 that these stand
-    for), `mass`, `z`, `p`, `is_wave`. NaN where a kind has no such number.
+    Columns: `start`, `end`, `duration` (s), `kind`, `trial`, `feature` (numbers from 0
+    along those dims; where the field has labels of them, `trial_label` and
+    `feature_label` are those, as measures have them), `speed` (mm/s, of phase),
+    `direction` (deg, plane), `wavelength` (mm), `frequency` (Hz), `x`, `y` (mm,
+    centre), `handedness` (+1 counter-clockwise), `spread` ("out", "in"), `score` (0 to
+    1: the mean over frames of |mean over sites of exp i(phase + lag)|), `sites` (share
+    of live sites within 60 degrees of the wave), `area` (mm^2 that these stand for),
+    `mass`, `z`, `p`, `is_wave`. NaN where a kind has no such number.
+
+    What runs against itself is standing: a wave whose counter-wave (of lags of the
+    other sign) has more than sqrt(2) - 1 of its amplitude.
 
     `p` is the share of `count` surrogates without lags (N3f) in which any stretch, of
     any kind, anywhere in the recording, has such a mass, the recording counted in: it
@@ -122,7 +93,7 @@ def find_waves(
             kept.part(start, stop), seed=seed_of(seed, k), count=count,
             shortest=shortest,
         )  # fmt: skip
-    return events_table(found, alpha=alpha, attributes=field.attrs, seed=seed)
+    return events_table(found, alpha=alpha, field=field, seed=seed)
 
 
 def check_count(count: int, alpha: float, seed: int) -> None:
@@ -205,6 +176,12 @@ class _One:
         part = self.analytic[start:stop]
         return part / np.maximum(np.abs(part), 1e-30)
 
+    def rests(self, start: int, stop: int) -> bool:
+        """Whether on the whole two opposite phases tell the frames."""
+        part = slice(start, stop)
+        return bool(self.doubled[part].mean() >= STANDING
+                    and self.unison[part].mean() <= STANDING_UNISON)  # fmt: skip
+
     def row(self, start: int, stop: int, kind: str) -> dict | None:
         """What every kind has; None below half a cycle."""
         frequency = float(np.nanmedian(self.frequency[start:stop]))
@@ -227,6 +204,10 @@ def _travelling(one: _One, stretches: list[Stretch]) -> list[dict]:
         if row is None or _covered(start, stop, found) > 0.5:
             continue
         wave = best_wave(one.phasors(start, stop), one.bank)
+        if one.rests(start, stop) and stands(
+            one.analytic[start:stop], wave.lag(one.bank.positions, one.bank.middle)
+        ):
+            continue
         if row["frequency"] < 0:
             wave = wave.turned()
         row |= _shape(one, wave, start, stop, row["frequency"])
@@ -287,40 +268,3 @@ def _resting(one: _One, rows: list[dict]) -> list[dict]:
             if lasting is not None:
                 found.append(lasting | {"score": float(score[start:stop].mean())})
     return found
-
-
-def events_table(
-    found: Found, *, alpha: float, attributes: dict, seed: int
-) -> xr.Dataset:
-    """The table of `find_waves` from the events of all segments."""
-    rows = sorted(found.rows, key=lambda row: (row["trial"], row["feature"],
-                                               row["start"]))  # fmt: skip
-    null = found.null_masses
-    spread = max(float(null.std(ddof=1)), 1e-12)
-    for row in rows:
-        if "mass" in row:
-            reached = int(np.sum(null >= row["mass"]))
-            row["p"] = (1 + reached) / (1 + len(null))
-            row["z"] = (row["mass"] - float(null.mean())) / spread
-            row["is_wave"] = row["p"] <= alpha
-    beyond = int(np.sum(found.null_totals >= found.total)) if found.total else len(null)
-    columns = {}
-    values: np.ndarray
-    for name, unit in COLUMNS.items():
-        if name in _WHOLE:
-            values = np.array([row.get(name, 0) for row in rows], dtype=_WHOLE[name])
-        elif unit:
-            values = np.array([row.get(name, np.nan) for row in rows], dtype=float)
-        else:
-            values = np.array([row.get(name, "") for row in rows], dtype=object)
-        columns[name] = ("event", values, {"units": unit} if unit else {})
-    kept = {name: attributes[name] for name in
-            ("variable", "band", "phase_method", "sampling_rate", "origin", "reference")
-            if name in attributes}  # fmt: skip
-    told = {"null": "without lags, from window to window", "frames": found.frames,
-            "shortest_wavelength": found.shortest, "alpha": alpha,
-            "count": len(null), "seed": seed,
-            "p_together": (1 + beyond) / (1 + len(null)),
-            "direction_convention": schema.DIRECTION_CONVENTION}  # fmt: skip
-    masses = ("surrogate", null, {"units": "1"})
-    return xr.Dataset({**columns, "null_mass": masses}, attrs=kept | told)

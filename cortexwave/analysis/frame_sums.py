@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from cortexwave.analysis.events import LEAST_FRAMES, Found
+from cortexwave.analysis.event_table import Found
+from cortexwave.analysis.events import LEAST_FRAMES
 from cortexwave.analysis.reduced import Reduced
 
 

@@ -54,7 +54,10 @@ def analyse(
     table = output.with_suffix(".csv")
     if as_json:
         print_json({"path": str(output), "events": str(table), "page": str(page),
-                    "word": found.word, "verdict": found.verdict})  # fmt: skip
+                    "word": found.word, "verdict": found.verdict,
+                    "missing": dict(found.missing)})  # fmt: skip
         return
     print(found.verdict)
+    for name, why in found.missing.items():
+        print(f"No {name}: {why}.")
     print(f"{output}\n{table}\n{page}")

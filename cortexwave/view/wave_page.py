@@ -61,7 +61,9 @@ class WavePage:
     """What an analysis found; what is None was not measured.
 
     `attrs`: "title", "provenance" (one line: file, version, band, seed), "verdict" (a
-    sentence) and "reasons" (texts, or one).
+    sentence), "reasons" (texts, or one), "word" (of the verdict: that nothing is
+    claimed is said beside the events, too), "missing" (why, by the name of what is
+    None: "spectrum", "lags").
     """
 
     field: xr.Dataset | None = None  # of wave_field
@@ -170,15 +172,16 @@ def _letter(figure: Figure, letter: str, left: float, top: float, text: str) -> 
                 va="bottom", fontsize=7.5)  # fmt: skip
 
 
-def _absent(axes: Axes, what: str) -> None:
-    """A panel of what was not measured."""
+def _absent(axes: Axes, what: str, why: str = "") -> None:
+    """A panel of what was not measured, and why."""
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_linestyle((0, (3, 3)))
         spine.set_color(pieces.QUIET)
-    axes.text(0.5, 0.5, f"{what}:\nnot measured", transform=axes.transAxes, ha="center",
-              va="center", color=pieces.QUIET, fontsize=7.5)  # fmt: skip
+    said = "\n".join([f"{what}:", "not measured", *textwrap.wrap(why, 34)[:5]])
+    axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", va="center",
+              color=pieces.QUIET, fontsize=6.5 if why else 7.5)  # fmt: skip
 
 
 def _maps(
@@ -224,7 +227,10 @@ def _raster(
     lines = lines[: int((bottom - top - lanes) / 0.25)]
     each = (bottom - top - lanes) / max(1, len(lines)) - 0.1
     axes = pieces.axes_at(figure, left, top + 0.05, wide, lanes)
-    _letter(figure, "b", 0.3, top, "Events" if events is None else count_text(events))
+    said = "Events" if events is None else count_text(events)
+    if events is not None and page.attrs.get("word") == "undetermined":
+        said += "; undetermined: none is claimed"
+    _letter(figure, "b", 0.3, top, said)
     span = None
     for source in (lines[0] if lines else None, page.field):
         if source is not None and span is None:
@@ -311,6 +317,8 @@ def _nulls(
         None if each is None else each.isel(feature=feature, missing_dims="ignore")
         for each in (page.spectrum, page.ridge, page.test)
     )
+    given = page.attrs.get("missing", {})
+    why = given if isinstance(given, Mapping) else {}
     tall, gap = 1.4, 0.62
     wide = (body - 2 * gap - 0.5) / 3
     lefts = [_LEFT, _LEFT + wide + 0.5 + gap, _LEFT + 2 * (wide + gap) + 0.5 + 0.1]
@@ -320,7 +328,7 @@ def _nulls(
         _letter(figure, letter, left - 0.32, top - 0.3, text)
     first = pieces.axes_at(figure, lefts[0], top, wide, tall)
     if spectrum is None:
-        _absent(first, "power")
+        _absent(first, "power", why.get("spectrum", ""))
     else:
         draw_wavenumber_frequency(spectrum, first, speeds=page.speeds,
                                   ridge=ridge, level="each frequency")  # fmt: skip
@@ -332,6 +340,6 @@ def _nulls(
         draw_event_masses(events, second)
     third = pieces.axes_at(figure, lefts[2], top, wide - 0.1, tall)
     if test is None:
-        _absent(third, "lags")
+        _absent(third, "lags", why.get("lags", ""))
     else:
         draw_surrogate_test(test, third)

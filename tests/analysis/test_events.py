@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from cortexwave import synthetic
-from cortexwave.analysis.events import COLUMNS, find_waves
+from cortexwave.analysis.event_table import COLUMNS
+from cortexwave.analysis.events import find_waves
 from cortexwave.analysis.reduced import Cells
 from cortexwave.analysis.sites import sites_of
 from cortexwave.analysis.wave_fields import wave_field
@@ -175,6 +176,11 @@ def test_trials_and_features_are_told_apart():
     found = find_waves(wave_field(several, band=BAND), seed=0, count=19)
     planes = found.isel(event=found["kind"].values == "plane")
     assert 1 in planes["trial"].values[planes["score"].values > 0.95]
+    assert "trial_label" not in found
+    named = several.assign_coords(trial=["before", "after"])
+    again = find_waves(wave_field(named, band=BAND), seed=0, count=19)
+    expected = np.array(["before", "after"])[again["trial"].values]
+    np.testing.assert_array_equal(again["trial_label"].values, expected)
 
 
 def test_a_large_lattice_is_averaged_to_fewer_sites():

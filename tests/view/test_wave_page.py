@@ -129,6 +129,19 @@ def test_what_was_not_measured_is_said_so_in_its_place():
     assert "no verdict given" in found
 
 
+def test_why_a_spectrum_was_not_made_stands_in_its_place(events):
+    page = WavePage(events=events, attrs={"missing": {"spectrum": "one row of sites"}})
+    found = said(draw_wave_page(page))
+    assert any("not measured\none row of sites" in text for text in found)
+
+
+@pytest.mark.parametrize("word", ["undetermined", "travelling waves"])
+def test_events_of_an_undetermined_analysis_are_no_claim(events, word):
+    page = WavePage(events=events, attrs={**WORDS, "word": word})
+    (head,) = {text for text in said(draw_wave_page(page)) if text[:7] == "4 event"}
+    assert ("none is claimed" in head) == (word == "undetermined")
+
+
 def test_maps_are_of_the_middles_of_the_strongest_events(field, events):
     figure = draw_wave_page(WavePage(field=field, events=events))
     maps = [axes for axes in figure.axes if axes.images]
