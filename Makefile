@@ -63,6 +63,7 @@ bench: $(CORE)
 schema: $(CORE)
 	$(BIN)/cortexwave schema > cortexwave/protocol/simulation.schema.json
 	$(BIN)/cortexwave schema training > cortexwave/learning/training.schema.json
+	$(BIN)/cortexwave schema study > cortexwave/comparison/study.schema.json
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

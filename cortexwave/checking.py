@@ -38,7 +38,10 @@ def checked_document(file: Path, settings: list[str]) -> dict[str, Any]:
 def _title_of_checked(file: Path, settings: list[str]) -> str:
     from cortexwave.documents import read_document
 
-    if read_document(file).values.get("kind") == "training":
+    kind = read_document(file).values.get("kind")
+    if kind == "study":
+        return _title_of_study(file, settings)
+    if kind == "training":
         from cortexwave.learning.training_document import (
             check_training_document,
             load_training,
@@ -53,6 +56,16 @@ def _title_of_checked(file: Path, settings: list[str]) -> str:
     protocol = loaded_protocol(file, settings, None)
     prepare(protocol)
     return protocol.title
+
+
+def _title_of_study(file: Path, settings: list[str]) -> str:
+    """The title with the hash of what was declared, to be put under `frozen`."""
+    from cortexwave.comparison.study_document import check_study_document, load_study
+    from cortexwave.protocol.changes import read_changes
+
+    study = load_study(file).with_changes(read_changes(settings))
+    check_study_document(study)
+    return f"{study.title} (declared: {study.declared})"
 
 
 def count_faulty(results: list[dict[str, Any]]) -> str:

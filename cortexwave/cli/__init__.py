@@ -15,6 +15,7 @@ import typer
 
 # in the order in which `cortexwave --help` lists them
 from cortexwave.cli import (
+    comparing,  # noqa: F401
     describing,  # noqa: F401
     electrodes,  # noqa: F401
     exporting,  # noqa: F401

@@ -97,14 +97,16 @@ def list_(
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="simulation or training.")] = "simulation",
+    kind: Annotated[str, typer.Argument(help="simulation, training or study.")] = "simulation",
 ) -> None:
     """The JSON schema of a kind of document, for editors."""
+    from cortexwave.comparison import study_document
     from cortexwave.learning import training_document
     from cortexwave.protocol import loading
 
     schemas = {"simulation": loading.json_schema,
-               "training": training_document.json_schema}  # fmt: skip
+               "training": training_document.json_schema,
+               "study": study_document.json_schema}  # fmt: skip
     if kind not in schemas:
         raise InputError(f"there is no kind '{kind}'; kinds are {', '.join(schemas)}")
     print_json(schemas[kind]())

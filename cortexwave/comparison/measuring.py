@@ -24,6 +24,7 @@ from cortexwave.comparison.facts_file import (
     save_facts,
     undetermined,
 )
+from cortexwave.comparison.link_facts import link_facts
 from cortexwave.comparison.memory_facts import MemoryWanted, memory_facts
 from cortexwave.comparison.parts import Part, part_key, without_excluded
 from cortexwave.comparison.study_document import Study
@@ -32,7 +33,8 @@ from cortexwave.errors import InputError, RunError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "1"
+_FACTS = "2"
+_LINK_PERMUTATIONS = 99  # each is two decodings
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,14 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
             for name in ("events", "field", "spectrum", "coherency", "radial"):
                 facts.setdefault(name, undetermined(name, str(error)))
         if wanted.memory is not None:
-            facts |= memory_facts(recording, part, wanted.memory, seed=wanted.seed)
+            asked = wanted.memory
+            facts |= memory_facts(recording, part, asked, seed=wanted.seed)
+            facts |= link_facts(
+                recording, part, band=wanted.band, window=asked.window,
+                label=asked.label, kinds=asked.kinds, folds=asked.folds,
+                permutations=min(asked.permutations, _LINK_PERMUTATIONS),
+                seed=wanted.seed,
+            )  # fmt: skip
         facts["events"].attrs |= {
             "subject": part.subject, "session": part.session, "side": part.side,
             "exclusions": json.dumps({"channels": part.channels, "times": part.times}),

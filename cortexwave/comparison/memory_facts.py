@@ -23,13 +23,22 @@ from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.generalisation import temporal_generalisation
 from cortexwave.memory.identity import decode_identity
 from cortexwave.memory.memory_function import memory_function
+from cortexwave.memory.ringing import filter_control
 from cortexwave.memory.trials import Trials, trials_of
 
 READOUTS = (
-    "identity", "elapsed_time", "generalisation", "alignment", "memory_function",
+    "identity", "filter_control", "elapsed_time", "generalisation", "alignment",
+    "memory_function",
 )  # fmt: skip
 # Moments at which a readout is made: more cost time, and show nothing more.
-_MOMENTS = {"identity": 60, "generalisation": 30, "alignment": 14, "elapsed_time": 30}
+_MOMENTS = {
+    "identity": 60,
+    "filter_control": 20,
+    "generalisation": 30,
+    "alignment": 14,
+    "elapsed_time": 30,
+}
+_CONTROLS = 39  # surrogates of the filter control, each a filter and a decoding
 _SPEEDS, _DIRECTIONS = 6, 8  # velocities that are searched for a rigid shift
 
 
@@ -67,6 +76,11 @@ def memory_facts(
         "identity": lambda given: decode_identity(
             given, times=_times(given, "identity"), count=wanted.folds,
             permutations=wanted.permutations, seed=seed,
+        ),
+        "filter_control": lambda given: filter_control(
+            given, band=wanted.band, stimulus_end=_stimulus_end(recording, given),
+            times=_times(given, "filter_control", after=True), count=wanted.folds,
+            surrogates=min(wanted.permutations, _CONTROLS), seed=seed,
         ),
         "elapsed_time": lambda given: _elapsed(given, wanted, seed),
         "generalisation": lambda given: temporal_generalisation(
@@ -106,6 +120,14 @@ def _times(trials: Trials, name: str, *, after: bool = False) -> list[float]:
         )
     every = int(np.ceil(clock.size / _MOMENTS[name]))
     return [float(each) for each in clock[::every]]
+
+
+def _stimulus_end(recording: xr.Dataset, trials: Trials) -> float:
+    """End of the stimulus in s from onset: the longest, 0 where none is stated."""
+    duration = np.asarray(schema.events(recording)["duration"].values, dtype=float)
+    known = duration[np.isfinite(duration)]
+    longest = float(known.max()) if known.size else 0.0
+    return min(longest, float(trials.clock[-2]))
 
 
 def _elapsed(trials: Trials, wanted: MemoryWanted, seed: int) -> xr.Dataset:

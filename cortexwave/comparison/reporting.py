@@ -14,6 +14,7 @@ from cortexwave.comparison.comparing import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.gates import longest_span
 from cortexwave.comparison.measure_rows import Row
+from cortexwave.comparison.memory_statements import link_statement, memory_statement
 from cortexwave.comparison.methods_text import methods_text
 from cortexwave.comparison.report_folder import EVENTS, PAGE, SUMMARY
 from cortexwave.comparison.report_panels import report_panels
@@ -81,20 +82,6 @@ def _verdicts(found: Comparison) -> list[Said]:
     ):  # fmt: skip
         said.append(Said(about, statement.word, statement.text))
     return said
-
-
-def memory_statement(found: Comparison) -> Statement:
-    """For how long, and in which format, both sides hold the stimulus."""
-    if found.study.memory is None:
-        return undetermined(["the study names no trials to read out"])
-    return undetermined(["it was not computed"])
-
-
-def link_statement(found: Comparison) -> Statement:
-    """Whether the recording's readout goes with its waves."""
-    if found.study.memory is None:
-        return undetermined(["the study names no trials to read out"])
-    return undetermined(["it was not computed"])
 
 
 def span_statement(found: Comparison) -> Statement:

@@ -37,7 +37,7 @@ _NUMBERS = {
     "drift": ("generalisation", "drift_r"),
     "memory_span": ("memory_function", "span"),
     "wave_information": ("wave_information", "difference"),
-    "wave_share": ("wave_share", "share"),
+    "wave_share": ("wave_share", "eta"),
 }
 
 

@@ -1,0 +1,116 @@
+"""The command that compares a model with recordings of animals."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cortexwave.checking import read_band
+from cortexwave.cli.application import Json, Overwrite, Quiet, Settings, app
+from cortexwave.errors import InputError
+from cortexwave.terminal import follow_analysis, print_json, say
+
+_DOCUMENTS = (".yaml", ".yml")
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="A study (YAML), or two recordings: model, then lab."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the report.")
+    ],
+    band: Annotated[
+        str | None, typer.Option(help="Of two recordings: '5 Hz:40 Hz'.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Trials of two recordings: '-100 ms:300 ms'.")
+    ] = None,
+    label: Annotated[
+        str, typer.Option(help="Column of the events that is decoded.")
+    ] = "stimulus",
+    jobs: Annotated[int, typer.Option(min=1, help="Sessions at a time.")] = 1,
+    thorough: Annotated[
+        bool, typer.Option(help="Robustness and recovery; the cost is said first.")
+    ] = False,
+    settings: Settings = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare a model with recordings: a report in one HTML file."""
+    from cortexwave.comparison.comparing import comparing
+    from cortexwave.comparison.reporting import write_report
+    from cortexwave.protocol.changes import read_changes
+
+    changes = read_changes(settings or [])
+    if thorough:
+        changes["thorough"] = True
+    if len(paths) == 1 and paths[0].suffix in _DOCUMENTS:
+        from cortexwave.comparison.study_document import load_study
+
+        if band is not None or window is not None:
+            raise InputError("--band and --window are of two recordings; a study has "
+                             "its own: --set band='[5 Hz, 40 Hz]'")  # fmt: skip
+        study = load_study(paths[0]).with_changes(changes)
+    else:
+        study = _of_two(paths, band, window, label)
+    if study.thorough and not quiet:
+        from cortexwave.comparison.thorough import cost_statement
+
+        say(cost_statement(study))
+    steps = comparing(study, output, jobs=jobs, overwrite=overwrite)
+    found = watched(steps, quiet)
+    page = write_report(found)
+    if as_json:
+        print_json({
+            "path": str(page), "summary": str(page.with_suffix(".json")),
+            "events": str(page.with_name("events.csv")),
+            "verdicts": {row.name: row.statement.text for row in found.primaries},
+        })  # fmt: skip
+        return
+    for row in found.primaries:
+        print(f"{row.label}: {row.statement.text}")
+    print(page)
+
+
+def _of_two(paths: list[Path], band: str | None, window: str | None, label: str) -> Any:
+    from cortexwave.comparison.comparing import smallest_study
+    from cortexwave.units import quantity
+
+    if len(paths) != 2:
+        raise InputError(
+            f"{len(paths)} files; give one study (.yaml), or two recordings: the "
+            "model's, then the lab's"
+        )
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(f"there is no file {', '.join(missing)}")
+    if band is None:
+        raise InputError("two recordings need --band, such as '5 Hz:40 Hz'")
+    cut = None
+    if window is not None:
+        ends = window.split(":")
+        if len(ends) != 2:
+            raise InputError(f"--window {window!r}: two times are due, '0 ms:300 ms'")
+        cut = (quantity(ends[0].strip(), "s"), quantity(ends[1].strip(), "s"))
+    return smallest_study(
+        paths[0].absolute(), paths[1].absolute(), band=read_band(band), window=cut,
+        label=label, surrogates=99, seed=0,
+    )  # fmt: skip
+
+
+def watched(steps: Generator[Any, None, Any], quiet: bool) -> Any:
+    """The result of steps that are shown while they go on."""
+    result: list[Any] = []
+
+    def through() -> Generator[Any, None, None]:
+        result.append((yield from steps))
+
+    follow_analysis(through(), quiet)
+    return result[0]
