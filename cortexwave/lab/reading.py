@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -101,6 +102,7 @@ def lab_signals(
 
 def reader_of(path: Path) -> ModuleType:
     """The module that reads a file; `RecordingError` where none knows it."""
+    _check_kind(path)
     readers = _readers()
     for reader in readers:
         if reader.recognises(path):
@@ -111,6 +113,25 @@ def reader_of(path: Path) -> ModuleType:
         f"{', '.join(_name(reader) for reader in readers)}. A bare array goes in as "
         ".npy or .csv with a sidecar"
     )
+
+
+def _check_kind(path: Path) -> None:
+    """Raise for files that belong to a recording, or are one of our own."""
+    if path.suffix.lower() == ".cmp" or path.name.endswith("electrodes.tsv"):
+        raise InputError(
+            f"{path}: a map of electrodes, not a recording; give it with the recording "
+            "(electrodes)"
+        )
+    if path.is_file() and h5py.is_hdf5(path):
+        try:
+            with h5py.File(path, "r") as file:
+                ours = {"schema_version", "n_valid"} <= set(file.attrs)
+        except OSError:
+            return  # its reader says what is wrong with it
+        if ours:
+            raise InputError(
+                f"{path}: a recording of cortexwave already; open_recording opens it"
+            )
 
 
 def _readers() -> list[ModuleType]:

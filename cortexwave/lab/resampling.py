@@ -59,8 +59,8 @@ def resampled(signal: Signal, rate: float) -> Signal:
     attribute) around a gap. At the ends the first and last value are held, so that
     as much is not to be trusted there. `InputError` for a rate above the signal's.
     """
-    if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"rate is {rate!r} Hz; it is positive")
+    if isinstance(rate, str) or not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"rate is {rate!r}; a number above 0, in Hz, is due")
     ratio = Fraction(rate / signal.rate)
     if ratio > 1 + 1e-9:
         raise InputError(

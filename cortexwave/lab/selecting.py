@@ -24,11 +24,14 @@ def in_time(signal: Signal, start: float | None, stop: float | None) -> Signal:
     end = signal.start + signal.frames / signal.rate
     begin = signal.start if start is None else start
     until = end if stop is None else stop
-    if not (math.isfinite(begin) and math.isfinite(until) and begin < until):
+    if not begin < until:  # NaN, too
         raise InputError(f"time is {begin:g} to {until:g} s; the later is the second")
     # a hair of a frame is lost in decimal numbers
-    first = max(0, math.ceil((begin - signal.start) * signal.rate - 1e-6))
-    last = min(signal.frames, math.ceil((until - signal.start) * signal.rate - 1e-6))
+    first, last = (
+        math.ceil((min(max(at, signal.start), end) - signal.start) * signal.rate - 1e-6)
+        for at in (begin, until)
+    )
+    last = min(last, signal.frames)
     if first >= last:
         raise InputError(
             f"{signal.source}: no frame of '{signal.name}' is from {begin:g} to "
@@ -46,6 +49,8 @@ def in_time(signal: Signal, start: float | None, stop: float | None) -> Signal:
 def of_channels(signal: Signal, labels: Sequence[str]) -> Signal:
     """Channels of these labels, in this order."""
     contacts = _contacts(signal, "channels")
+    if isinstance(labels, str):
+        raise InputError(f"channels is the text {labels!r}; a list of labels is due")
     twice = sorted({label for label in labels if list(labels).count(label) > 1})
     if twice or not labels:
         what = f"{twice[0]!r} twice" if twice else "none"

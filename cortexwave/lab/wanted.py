@@ -74,6 +74,8 @@ def part_of(signal: Signal, wanted: Wanted) -> Signal:
     elif wanted.rate is not None:
         signal = resampled(signal, wanted.rate)
     if wanted.time is not None:
+        if not isinstance(wanted.time, Sequence) or len(wanted.time) != 2:
+            raise InputError(f"time is {wanted.time!r}; from and to in s are due")
         signal = in_time(signal, *wanted.time)
     return signal
 

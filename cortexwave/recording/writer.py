@@ -181,6 +181,8 @@ class RecordingWriter:
             self._file.flush()
             set_counter(self._file, "n_valid", self.n_valid + n)
             self._file.flush()
+        except RunError:
+            raise  # one of ours says already what is wrong
         except (OSError, RuntimeError) as error:
             raise _failure(self.part, error) from error
         self.n_valid += n

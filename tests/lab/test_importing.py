@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import cortexwave as cw
 from cortexwave.cli.application import app
-from cortexwave.errors import InputError, Interrupted, RecordingError
+from cortexwave.errors import InputError, Interrupted, RecordingError, RunError
 from cortexwave.lab.importing import import_recording, importing
 from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
@@ -451,6 +451,7 @@ print(peak() - before, peak())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_memory_does_not_grow_with_the_recording(tmp_path):
     peaks = []
@@ -476,6 +477,8 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
     [({"channels": ["chan1", "chan9"]}, r"s\.ns5.*no channel 'chan9'; it has chan1"),
      ({"channels": ["chan1", "chan1"]}, r"channels names 'chan1' twice"),
      ({"channels": []}, r"channels names none"),
+     ({"channels": "chan1"}, r"channels is the text 'chan1'; a list"),
+     ({"time": 3.0}, r"time is 3\.0; from and to in s are due"),
      ({"time": (3.0, 4.0)}, r"no frame of 'ns5' is from 3 to 4 s; .* from 0 to 2 s"),
      ({"time": (1.0, 0.5)}, r"time is 1 to 0\.5 s; the later is the second"),
      ({"time": (float("nan"), 1.0)}, r"time is nan to 1 s"),
@@ -501,6 +504,13 @@ def test_a_region_away_from_all_contacts_names_where_they_stand(session, tmp_pat
     with pytest.raises(InputError, match=r"in x 3 to 4 mm; they stand in x 0 to 0\.4"):
         import_recording(session, tmp_path / "a.h5", region={"x": (3, 4)},
                          electrodes=tmp_path / "map.csv")  # fmt: skip
+
+
+def test_values_too_large_for_the_type_are_named(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((300, 3), 1e300))
+    (tmp_path / "a.yaml").write_text(SIDECAR)
+    with pytest.raises(RunError, match=r"part: 'signal' holds 1e\+303, too large"):
+        import_recording(tmp_path / "a.npy", tmp_path / "a.h5", dtype="float32")
 
 
 def test_a_file_is_not_imported_over_itself(tmp_path):

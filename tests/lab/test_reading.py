@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import h5py
 import numpy as np
 import pytest
 
@@ -136,6 +137,17 @@ def test_files_unknown_absent_or_empty_are_said_so(path, readers, tmp_path):
         RecordingError, match="no reader knows this file; there are toys"
     ):
         read_lab(other)
+
+
+def test_maps_and_recordings_of_our_own_are_told_apart_from_labs(tmp_path):
+    for name in ("a.cmp", "sub-1_electrodes.tsv"):
+        (tmp_path / name).write_text("label\tx\ty\n")
+        with pytest.raises(InputError, match="a map of electrodes, not a recording"):
+            read_lab(tmp_path / name)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs.update(schema_version=1, n_valid=0)
+    with pytest.raises(InputError, match="a recording of cortexwave already"):
+        read_lab(tmp_path / "a.h5")
 
 
 def test_the_first_of_the_readers_that_know_a_file_reads_it(path, readers):

@@ -166,7 +166,8 @@ def test_a_filter_alone_keeps_the_rate():
 @pytest.mark.parametrize(
     ("rate", "said"),
     [(2000.0, r"a\.toy.*'lfp' has 1000 Hz; 2000 Hz would be made up"),
-     (0.0, "rate is 0.0 Hz; it is positive"), (np.nan, "rate is nan Hz"),
+     (0.0, r"rate is 0\.0; a number above 0"), (np.nan, "rate is nan; a number"),
+     ("1 kHz", r"rate is '1 kHz'; a number above 0, in Hz"),
      (0.01, r"less than 1/10000 of the 1000 Hz of 'lfp'")],
 )  # fmt: skip
 def test_a_rate_that_cannot_be_is_refused(rate, said):
