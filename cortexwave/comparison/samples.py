@@ -84,36 +84,6 @@ def sample(
                   int((~known).sum()))  # fmt: skip
 
 
-def halves(recorded: Sample, *, seed: int) -> tuple[Sample, Sample, str]:
-    """One half to calibrate on, one to compare with, and how they were parted.
-
-    The sessions of each subject are dealt out at random, the odd one to the half with
-    fewer so far. A single session is cut in the middle of its events, which are then
-    due in order of time: that is the weakest division, and its name says so.
-    """
-    if len(recorded.sessions) == 1:
-        middle = len(recorded.values) // 2
-        if not middle:
-            raise InputError("one event; two halves need two")
-        events = np.arange(len(recorded.values))
-        return (recorded.chosen(events[:middle]), recorded.chosen(events[middle:]),
-                "first and second half of one session")  # fmt: skip
-    rng = np.random.default_rng(seed)
-    first: list[tuple[str, str]] = []
-    second: list[tuple[str, str]] = []
-    for subject in recorded.subjects:
-        own = [pair for pair in recorded.sessions if pair[0] == subject]
-        dealt = [own[i] for i in rng.permutation(len(own))]
-        less, more = sorted((first, second), key=len)
-        less += dealt[::2]
-        more += dealt[1::2]
-    pairs = list(zip(recorded.subject.tolist(), recorded.session.tolist(), strict=True))
-    kept = set(first)
-    mask = np.array([pair in kept for pair in pairs])
-    return (recorded.chosen(mask), recorded.chosen(~mask),
-            f"{len(first)} and {len(second)} sessions")  # fmt: skip
-
-
 def _names(
     given: Sequence[object] | np.ndarray | str, count: int, what: str
 ) -> np.ndarray:

@@ -14,7 +14,7 @@ from cortexwave.comparison.circular_statistics import (
 from cortexwave.comparison.distances import wasserstein
 from cortexwave.comparison.permutation import session_permutation
 from cortexwave.comparison.resampling import distance_interval, hierarchical_bootstrap
-from cortexwave.comparison.samples import Sample, halves, sample
+from cortexwave.comparison.samples import Sample, sample
 from cortexwave.errors import InputError
 
 
@@ -287,21 +287,6 @@ def test_many_arrangements_are_sampled():
                                 count=199)  # fmt: skip
     assert not found.exact
     assert found.p == 1 / 200
-
-
-def test_sessions_are_dealt_in_halves_of_each_animal():
-    given = nested(3, 5, 4, seed=21)
-    first, second, said = halves(given, seed=1)
-    assert not set(first.sessions) & set(second.sessions)
-    assert sorted(first.sessions + second.sessions) == given.sessions
-    assert abs(len(first.sessions) - len(second.sessions)) <= 1
-    assert said == "7 and 8 sessions" or said == "8 and 7 sessions"
-
-
-def test_one_session_is_cut_in_the_middle():
-    first, second, said = halves(nested(1, 1, 9, seed=22), seed=1)
-    assert (len(first.values), len(second.values)) == (4, 5)
-    assert said == "first and second half of one session"
 
 
 def test_missing_values_are_left_out_and_counted():
