@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from cortexwave.errors import Interrupted
 if TYPE_CHECKING:
     from cortexwave.analysis.analysing import Progress as Analysed
     from cortexwave.learning.training import Progress as Trained
+    from cortexwave.memory.measuring import Progress as Measured
     from cortexwave.simulation import Progress
 
 
@@ -73,6 +74,32 @@ def follow_analysis(progress: Iterator[Analysed], quiet: bool) -> None:
         for now in progress:
             bar.update(task, completed=now.done, total=now.total,
                        description=now.stage)  # fmt: skip
+
+
+def follow_measurements(progress: Iterator[Measured], quiet: bool) -> None:
+    """Measure to the end, with a line for what could not be, a bar where it shows."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True, soft_wrap=True)
+    shown = console.is_terminal and not quiet
+    with Bar(console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("memory", total=None)
+        for now in progress:
+            bar.update(task, completed=now.done, total=now.total, description=now.name)
+            if now.reason:
+                say(f"{now.name}: undetermined: {now.reason}")
+
+
+def watched(steps: Generator[Any, None, Any], quiet: bool) -> Any:
+    """The result of steps that are shown while they go on."""
+    result: list[Any] = []
+
+    def through() -> Generator[Any, None, None]:
+        result.append((yield from steps))
+
+    follow_analysis(through(), quiet)
+    return result[0]
 
 
 def _scores_line(seed: int, row: dict[str, Any]) -> str:

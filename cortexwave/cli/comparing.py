@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from cortexwave.checking import read_band
 from cortexwave.cli.application import Json, Overwrite, Quiet, Settings, app
 from cortexwave.errors import InputError
-from cortexwave.terminal import follow_analysis, print_json, say
+from cortexwave.terminal import print_json, say, watched
 
 _DOCUMENTS = (".yaml", ".yml")
 
@@ -103,14 +102,3 @@ def _of_two(paths: list[Path], band: str | None, window: str | None, label: str)
         paths[0].absolute(), paths[1].absolute(), band=read_band(band), window=cut,
         label=label, surrogates=99, seed=0,
     )  # fmt: skip
-
-
-def watched(steps: Generator[Any, None, Any], quiet: bool) -> Any:
-    """The result of steps that are shown while they go on."""
-    result: list[Any] = []
-
-    def through() -> Generator[Any, None, None]:
-        result.append((yield from steps))
-
-    follow_analysis(through(), quiet)
-    return result[0]

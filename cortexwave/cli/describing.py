@@ -97,7 +97,9 @@ def list_(
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="simulation, training or study.")] = "simulation",
+    kind: Annotated[
+        str, typer.Argument(help="simulation, training or study.")
+    ] = "simulation",
 ) -> None:
     """The JSON schema of a kind of document, for editors."""
     from cortexwave.comparison import study_document

@@ -9,17 +9,26 @@ import typer
 
 from cortexwave.checking import one_of, read_band, read_bytes
 from cortexwave.cli.application import Json, Overwrite, Quiet, app
-from cortexwave.terminal import follow_analysis, print_json
+from cortexwave.errors import InputError
+from cortexwave.terminal import follow_analysis, print_json, watched
 
 
 @app.command()
 def analyse(
-    recording: Annotated[Path, typer.Argument(help="Recording of a model or a lab.")],
+    recording: Annotated[
+        Path, typer.Argument(help="Recording of a model or a lab, or a study (YAML).")
+    ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="waves.h5; waves.csv and .png beside it."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="waves.h5; .csv and .png beside it. Of a study: a folder.",
+        ),
     ],
-    band: Annotated[str, typer.Option(help="'5 Hz:40 Hz'.")],
+    band: Annotated[
+        str | None, typer.Option(help="'5 Hz:40 Hz'; of a study, its own.")
+    ] = None,
     field: Annotated[str | None, typer.Option(help="Variable to analyse.")] = None,
     method: Annotated[
         str, typer.Option(help="Phase: generalized, hilbert or morlet.")
@@ -31,11 +40,20 @@ def analyse(
         str | None, typer.Option(help="Shortest of known waves: '1.2 mm'.")
     ] = None,
     memory: Annotated[str, typer.Option(help="Largest at a time: '4 GiB'.")] = "4 GiB",
+    jobs: Annotated[int, typer.Option(min=1, help="Of a study: at a time.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the waves of a recording: measures, events, null tests, a page."""
+    """Measure the waves of a recording: measures, events, null tests, a page.
+
+    Of a study: of each of its recordings, with the study's band, seed and surrogates.
+    """
+    if recording.suffix in (".yaml", ".yml"):
+        _of_study(recording, output, jobs, overwrite, as_json, quiet)
+        return
+    if band is None:
+        raise InputError("a recording needs --band, such as '5 Hz:40 Hz'")
     from cortexwave.analysis.analyses import open_waves
     from cortexwave.analysis.analysing import analysing
     from cortexwave.units import quantity
@@ -61,3 +79,30 @@ def analyse(
     for name, why in found.missing.items():
         print(f"No {name}: {why}.")
     print(f"{output}\n{table}\n{page}")
+
+
+def _of_study(
+    file: Path, folder: Path, jobs: int, overwrite: bool, as_json: bool, quiet: bool
+) -> None:
+    from cortexwave.analysis.analyses import open_waves
+    from cortexwave.comparison.study_document import load_study
+    from cortexwave.comparison.study_waves import analysing_study
+    from cortexwave.wave_report import write_wave_page
+
+    steps = analysing_study(load_study(file), folder, jobs=jobs, overwrite=overwrite)
+    rows = []
+    for found in watched(steps, quiet):
+        row = {"recording": found.part.name, "word": found.word,
+               "verdict": found.verdict, "path": "", "page": ""}  # fmt: skip
+        if found.file is not None:
+            page = write_wave_page(
+                open_waves(found.file), found.file.with_suffix(".png")
+            )
+            row |= {"path": str(found.file), "page": str(page)}
+        rows.append(row)
+    if as_json:
+        print_json({"path": str(folder), "recordings": rows})
+        return
+    for row in rows:
+        print(f"{row['recording']}: {row['word']}")
+    print(folder)
