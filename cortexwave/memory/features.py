@@ -21,7 +21,7 @@ from cortexwave.memory.trials import Trials, trials_of
 
 Features = Literal["raw", "analytic", "amplitude", "phase", "modes"]
 
-_ORDER = 2  # of the low-pass that follows the demodulation
+_ORDER = 4  # of the low-pass that follows the demodulation
 _MODES = 3
 
 
@@ -62,7 +62,7 @@ def phasors(trials: Trials, *, band: tuple[float, float] | None) -> Trials:
     """The trials as phasors, complex (trial, time, site), by a causal filter.
 
     Complex demodulation: the values are turned by exp(-2 pi i f0 t) at the centre f0 of
-    the `band` (low, high in Hz), low-passed by a causal Butterworth of order 2 at half
+    the `band` (low, high in Hz), low-passed by a causal Butterworth of order 4 at half
     its width, and turned back; cos(2 pi f0 t) of amplitude 1 gives exp(2 pi i f0 t). A
     trial begins as if its first value had always been there. Complex trials are
     returned as they are.

@@ -148,11 +148,12 @@ def wave_mode_share(
     check_permutations(permutations)
     frames = frames_of(trials, times)
     z = phasors(trials, band=band)
-    if z.positions is None:
+    positions = z.positions
+    if positions is None:
         raise InputError("wave modes need the position of each site in mm; these "
                          "trials have none")  # fmt: skip
     z = replace(z, values=z.values[:, frames], clock=z.clock[frames])
-    left = replace(z, values=wave_residuals(z.values, z.positions))
+    left = replace(z, values=wave_residuals(z.values, positions))
     shown = {"analytic": features(z, "analytic"), "modes": features(z, "modes"),
              "residual": features(left, "analytic")}  # fmt: skip
     described = {
@@ -169,8 +170,10 @@ def wave_mode_share(
         described["interval"] = f"drawing {unit}s again"
         drawn = []
         for k, kind in enumerate(KINDS):
-            each = held_out(shown[kind], np.arange(frames.size), classifier=classifier,
-                            count=count, permutations=permutations, seed=seed)  # fmt: skip
+            each = held_out(
+                shown[kind], np.arange(frames.size), classifier=classifier,
+                count=count, permutations=permutations, seed=seed,
+            )  # fmt: skip
             found[:, k] = confusion_bits(each.confusion()).mean(axis=1)
             drawn.append(_drawn_bits(each.guessed[0], each.dealt[0], each.classes,
                                      weights))  # fmt: skip
