@@ -17,9 +17,13 @@ import numpy as np
 import pytest
 
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.importing import importing
 from cortexwave.lab.nev import nev_events
 from cortexwave.lab.signals import as_recording
 from cortexwave.lab.vendor import recognises, signals
+from cortexwave.lab.wanted import Wanted
+from cortexwave.recording.reader import open_recording
+from cortexwave.simulation import resume
 
 RATE, FRAMES = 30000.0, 600
 GAIN = 0.25  # uV per bit: 8191 uV over 32764 bits
@@ -423,6 +427,23 @@ def test_open_ephys_is_read_through_neo(tmp_path):
     np.testing.assert_allclose(signal.read(20, 30), 0.195 * counts[20:30], rtol=1e-6)
     values = as_recording(signal)[signal.name].isel(time=slice(3, 9)).values
     np.testing.assert_allclose(values, 0.195 * counts[3:9], rtol=1e-6)
+
+
+def test_a_folder_that_neo_reads_is_imported_and_gone_on_with_inside_it(tmp_path):
+    pytest.importorskip("neo")
+    counts = counted(9000, 4) // 8
+    folder = open_ephys(tmp_path / "session", counts)
+    steps = importing(folder, folder / "a.h5", Wanted(channels=("CH3", "CH1")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cortexwave.lab.importing._AT_ONCE", 2**12)
+        next(steps)
+    steps.close()
+    with open_recording(resume(folder / "a.h5.part")) as recording:
+        (name,) = recording.data_vars
+        np.testing.assert_allclose(
+            recording[name].values, 0.195 * counts[:, [2, 0]], rtol=1e-6
+        )
+        assert recording.attrs["source_files"].count("a.h5") == 0
 
 
 def test_spikeglx_is_read_through_neo_with_its_digital_lines(tmp_path):
