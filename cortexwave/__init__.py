@@ -69,13 +69,13 @@ if TYPE_CHECKING:
     from cortexwave.lab.amplifier import Amplifier as Amplifier
     from cortexwave.lab.array_drawing import geometry_text as geometry_text
     from cortexwave.lab.array_maps import electrode_map as electrode_map
-    from cortexwave.lab.digital_events import corrected_onsets as corrected_onsets
     from cortexwave.lab.digital_events import read_codes as read_codes
     from cortexwave.lab.electrodes import Electrodes as Electrodes
     from cortexwave.lab.electrodes import electrodes_at as electrodes_at
     from cortexwave.lab.grids import to_channels as to_channels
     from cortexwave.lab.grids import to_grid as to_grid
     from cortexwave.lab.importing import import_recording as import_recording
+    from cortexwave.lab.marker_channels import corrected_onsets as corrected_onsets
     from cortexwave.lab.noise import Correlation as Correlation
     from cortexwave.lab.noise import Noise as Noise
     from cortexwave.lab.noise import correlation_of as correlation_of
@@ -191,7 +191,7 @@ _HOME = {
     "check_sampling": "analysis.aliasing",
     "cluster_permutation": "analysis.cluster_permutation",
     "compare": "comparison.comparing",
-    "corrected_onsets": "lab.digital_events",
+    "corrected_onsets": "lab.marker_channels",
     "correlation_distance": "analysis.coherence",
     "correlation_of": "lab.noise",
     "critical_points": "analysis.critical_points",

@@ -11,12 +11,11 @@ import xarray as xr
 from cortexwave.errors import InputError, ProtocolError
 from cortexwave.lab.digital_events import (
     Codes,
-    corrected_onsets,
     decoded,
     read_codes,
-    ttl_words,
     words_of,
 )
+from cortexwave.lab.marker_channels import corrected_onsets, ttl_words
 from cortexwave.lab.signals import Contacts, Signal, as_recording
 from cortexwave.schema import events, events_table
 
