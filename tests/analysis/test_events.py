@@ -134,6 +134,21 @@ def test_clean_waves_together_tell_what_one_of_them_does_not():
     assert quiet.attrs["p_together"] > 0.05
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_stands_in_noise_is_not_cut_up_into_waves(seed):
+    """Each half of a standing wave follows 0.64 of it, and noise decides for one."""
+    time = {"duration": 2.5, "rate": 250.0}
+    standing = synthetic.standing_wave(
+        SITES, direction=60.0 * seed, frequency=12.0, wavelength=4.0, amplitude=2**0.5,
+        window=(0.9, 1.6), **time,
+    )  # fmt: skip
+    noise = synthetic.smooth_noise(SITES, length=0.0, seed=seed, **time)
+    made = synthetic.mixture(standing, noise)
+    found = find_waves(wave_field(made, band=BAND), seed=0, count=19)
+    inside = (found["start"] < 1.4) & (found["end"] > 1.1)  # without its ramps
+    assert set(found["kind"].values[inside.values]) == {"standing"}
+
+
 def test_the_same_seed_gives_the_same_table():
     field = wave_field(_episodes().isel(time=slice(0, 1500)), band=BAND)
     first, again = (find_waves(field, seed=3, count=19) for _ in range(2))
