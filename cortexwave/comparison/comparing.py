@@ -20,7 +20,7 @@ import xarray as xr
 
 from cortexwave.comparison.calibrating import Calibrated, calibrated
 from cortexwave.comparison.facts_file import reason_of
-from cortexwave.comparison.gates import recording_faults
+from cortexwave.comparison.gates import recording_faults, trial_faults
 from cortexwave.comparison.measure_rows import Row, measure_row
 from cortexwave.comparison.measuring import Progress, measuring, wanted_of
 from cortexwave.comparison.multiplicity import adjusted
@@ -40,6 +40,8 @@ from cortexwave.comparison.study_document import (
 )
 from cortexwave.errors import InputError
 from cortexwave.recording.saving import save_recording
+
+_DRIVEN = ("memory_function", "memory_span")  # of a drive, not of trials
 
 
 @dataclass(frozen=True)
@@ -212,20 +214,33 @@ def _rows(
     """A row for each measure, p values adjusted within primaries and the rest."""
     # the sessions that the scales were fitted to are no test of the physics
     tested = [each for each in lab if each.name not in scaled.sessions]
+    sides = (("lab", lab), ("model", model))
     faults = _faults(study, tested, "lab") + _faults(study, model, "model")
+    few = [f"{side}: {each}" for side, sessions in sides
+           for each in _few_trials(sessions)]  # fmt: skip
     primaries = study.chosen_primaries
     rows = {}
     for number, (name, measured) in enumerate(MEASURED.items()):
         if measured.layer != "physics" and study.memory is None:
             continue
+        due = faults if measured.layer == "physics" else few
         rows[name] = measure_row(
             name, tested if measured.layer == "physics" else lab, model,
             array=study.electrodes.name, primary=name in primaries,
-            spent=name in study.spent, faults=faults, seed=study.seed + 101 * number,
+            spent=name in study.spent, faults=[] if name in _DRIVEN else due,
+            seed=study.seed + 101 * number,
         )  # fmt: skip
     tests = adjusted({name: row.p for name, row in rows.items()}, primaries=primaries)
     return {name: replace(row, p_adjusted=tests[name].adjusted)
             for name, row in rows.items()}  # fmt: skip
+
+
+def _few_trials(sessions: list[SessionFacts]) -> list[str]:
+    """Why the trials of a side are too few for a readout of classes."""
+    fewest = [int(each["identity"].attrs["fewest"]) for session in sessions
+              for each in session.tables if "fewest" in
+              each.get("identity", xr.Dataset()).attrs]  # fmt: skip
+    return trial_faults(min(fewest)) if fewest else []
 
 
 def _faults(study: Study, sessions: list[SessionFacts], side: str) -> list[str]:

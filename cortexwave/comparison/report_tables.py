@@ -144,16 +144,31 @@ def _left_out(found: Comparison) -> Table:
         rows += [(side, of, f"channel {label}", why) for label, why in part.channels]
         rows += [(side, of, f"{start:g} to {stop:g} s", why)
                  for start, stop, why in part.times]  # fmt: skip
+    return Table(
+        "T5", "Left out, and not determined", ("side", "session", "what", "reason"),
+        tuple([*rows, *_not_determined(found)]),
+    )  # fmt: skip
+
+
+def _not_determined(found: Comparison) -> list[tuple[str, ...]]:
+    """Tables that could not be made, those of one side and one reason together."""
+    grouped: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for session in (*found.lab, *found.model):
         side = "recording" if session.side == "lab" else "model"
         for name in session.tables[0]:
-            why = "; ".join(dict.fromkeys(
+            said = [
                 reason_of(each.get(name)) or str(each[name].attrs.get("few", ""))
-                for each in session.tables))  # fmt: skip
-            if why.strip("; "):
-                rows.append((side, session.name, name.replace("_", " "), why))
-    return Table("T5", "Left out, and not determined",
-                 ("side", "session", "what", "reason"), tuple(rows))  # fmt: skip
+                for each in session.tables
+            ]
+            why = "; ".join(dict.fromkeys(each for each in said if each))
+            if why:
+                sessions, names = grouped.setdefault((side, why), ({}, {}))
+                sessions[session.name] = None
+                names[name.replace("_", " ")] = None
+    return [
+        (side, ", ".join(sessions), ", ".join(names), why)
+        for (side, why), (sessions, names) in grouped.items()
+    ]
 
 
 def _text(value: float) -> str:
