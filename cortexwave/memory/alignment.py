@@ -211,10 +211,11 @@ class _Search:
                 moves = self.plan.at[: self.plan.count, lag, sign]
                 for f in range(self.folds):
                     others = np.flatnonzero(self.fold != f)
-                    # advanced indices (trial, a) first, displacement last
-                    right = self.table[f, a[None], others[:, None], b[others]]
-                    mean = right.mean(axis=1) / (self.plan.at.shape[1] - 1)
-                    score[f] += self.weight[others] @ mean[:, moves]
+                    right = self.table[
+                        f, a[None, :, None], others[:, None, None],
+                        b[others][:, :, None], moves,
+                    ]  # (trial, a, velocity)  # fmt: skip
+                    score[f] += self.weight[others] @ right.mean(axis=1)
         return score.argmax(axis=1)
 
     def right(self, times: np.ndarray, best: np.ndarray | None) -> np.ndarray:
@@ -308,10 +309,8 @@ def linear_rule(
 
 def _gains(shares: np.ndarray, chance: float) -> np.ndarray:
     """(draw, (aligned, still, mirrored), lag) -> (draw, (aligned, mirrored), lag)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (shares[:, [0, 2]] - shares[:, 1:2]) / (
-            shares[:, 1:2, :1] - chance
-        )  # fmt: skip
+    held = np.maximum(shares[:, 1:2, :1] - chance, 1e-9)
+    return (shares[:, [0, 2]] - shares[:, 1:2]) / held
 
 
 def _grid(

@@ -61,6 +61,9 @@ def temporal_generalisation(
     p_diagonal      of the mean accuracy at lag 0, that there is anything to generalise
     persistence     (lag): (lag_accuracy - c) / (lag_accuracy at 0 - c), with `_low`,
                     `_high`; 1 static, 0 changed; NaN unless p_diagonal <= `alpha`
+    matched         (lag): sum of accuracy - c over the pairs of a lag, by the sum of
+                    the geometric means of what lag 0 has at both times: as persistence,
+                    but a code that only fades is 1 too; with `_low`, `_high`
     drift           (axis), mm/s: slope of the mean displacement of confusions,
                     place(predicted) - place(true), on b - a, for lags to `drift_lag`
                     (s; None: 3 steps). Its sign is that of a wave's velocity; its size
@@ -82,16 +85,19 @@ def temporal_generalisation(
     over_lags = by_lag(found.accuracy)  # (deal, lag)
     unit, members = resampling_unit(chosen)
     draws = resampled(members, codes, seed=seed)
-    low, high, kept_low, kept_high = _intervals(found.predicted, codes, draws, chance)
+    low, high, kept_low, kept_high, same_low, same_high = _intervals(
+        found.predicted, codes, draws, chance
+    )
     p_diagonal = float(p_values(over_lags[:, 0]))
     null, actual = found.accuracy[1:], found.accuracy[0]
     above = null.reshape(len(null), -1).max(axis=1)
     below = null.reshape(len(null), -1).min(axis=1)
     reasons = []
-    persistence = (over_lags[0] - chance) / (over_lags[0, 0] - chance or np.nan)
+    persistence = _share(over_lags[0] - chance, over_lags[0, 0] - chance)
+    matched = _matched(actual, chance)
     if p_diagonal > alpha:
-        persistence, kept_low, kept_high = (
-            np.full_like(persistence, np.nan) for _ in range(3)
+        persistence, kept_low, kept_high, matched, same_low, same_high = (
+            np.full_like(persistence, np.nan) for _ in range(6)
         )
         reasons.append(f"accuracy at the time of training is not above chance (p = "
                        f"{p_diagonal:.3g}), so nothing can persist")  # fmt: skip
@@ -110,7 +116,8 @@ def temporal_generalisation(
         "p_lag_above": _p(over_lags[0], over_lags[1:].max(axis=1)),
         "p_lag_below": _p(-over_lags[0], -over_lags[1:].min(axis=1)),
         "persistence": persistence, "persistence_low": kept_low,
-        "persistence_high": kept_high,
+        "persistence_high": kept_high, "matched": matched, "matched_low": same_low,
+        "matched_high": same_high,
     }  # fmt: skip
     second = {"units": "s"}
     return xr.Dataset(
@@ -231,14 +238,33 @@ def class_weights(codes: np.ndarray, classes: int) -> np.ndarray:
 
 def _intervals(
     predicted: np.ndarray, codes: np.ndarray, draws: np.ndarray, chance: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """95 % of the accuracy of each lag, and of its persistence, (lag,) each."""
+) -> tuple[np.ndarray, ...]:
+    """95 % of accuracy, persistence and matched persistence, low and high, (lag,)."""
     right = (predicted == codes[:, None]).transpose(1, 0, 2).astype(float)
-    drawn = drawn_shares(by_lag(right), codes, draws)  # (draw, lag)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kept = (drawn - chance) / (drawn[:, :1] - chance)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return low, high, *np.nanquantile(kept, [0.025, 0.975], axis=0)
+    bounds = []
+    for some in np.array_split(draws, max(1, draws.shape[0] * right[0].size >> 22)):
+        accuracy = drawn_shares(right, codes, some)  # (draw, a, b)
+        drawn = by_lag(accuracy)
+        kept = _share(drawn - chance, drawn[:, :1] - chance)
+        bounds.append([drawn, kept, _matched(accuracy, chance)])
+    each = np.concatenate(bounds, axis=1)  # (measure, draw, lag)
+    # draws with nothing to persist count as nothing kept: nowhere is a bound from few
+    low, high = np.quantile(np.nan_to_num(each), [0.025, 0.975], axis=1)
+    return low[0], high[0], low[1], high[1], low[2], high[2]
+
+
+def _matched(accuracy: np.ndarray, chance: float) -> np.ndarray:
+    """Persistence (..., lag) of (..., a, b), by what both times hold themselves."""
+    own = np.maximum(np.diagonal(accuracy, axis1=-2, axis2=-1) - chance, 0)
+    both = np.sqrt(own[..., :, None] * own[..., None, :])
+    return _share(by_lag(accuracy - chance), by_lag(both))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Part of whole, NaN where there is no whole."""
+    part, whole = np.broadcast_arrays(part, whole)
+    there = whole > 1e-9
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=there)
 
 
 def drawn_shares(right: np.ndarray, codes: np.ndarray, draws: np.ndarray) -> np.ndarray:
