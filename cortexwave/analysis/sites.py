@@ -197,7 +197,7 @@ def _check_one_array(values: xr.DataArray) -> None:
         raise InputError(
             f"field '{values.name}' stands on {len(arrays)} arrays "
             f"({', '.join(arrays[:8])}), between which there is no gradient; take one: "
-            f"to_grid(recording, array={arrays[0]!r}), or `cortexwave import --array`"
+            f"to_grid(recording, array={arrays[0]!r}), or `cortexwave analyse --array`"
         )
 
 

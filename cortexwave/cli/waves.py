@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from cortexwave.checking import one_of, read_band, read_bytes
 from cortexwave.cli.application import Json, Overwrite, Quiet, app
 from cortexwave.errors import InputError
 from cortexwave.terminal import follow_analysis, print_json, watched
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @app.command()
@@ -30,6 +33,12 @@ def analyse(
         str | None, typer.Option(help="'5 Hz:40 Hz'; of a study, its own.")
     ] = None,
     field: Annotated[str | None, typer.Option(help="Variable to analyse.")] = None,
+    array: Annotated[
+        str | None, typer.Option(help="One of several arrays, laid on its grid.")
+    ] = None,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Lay electrodes on the grid they stand on.")
+    ] = False,
     method: Annotated[
         str, typer.Option(help="Phase: generalized, hilbert or morlet.")
     ] = "generalized",
@@ -61,7 +70,8 @@ def analyse(
 
     checked_method = one_of("--method", method, ("generalized", "hilbert", "morlet"))
     steps = analysing(
-        recording, output, band=read_band(band), seed=seed, variable=field,
+        _laid(recording, array) if grid or array else recording, output,
+        band=read_band(band), seed=seed, variable=field,
         method=checked_method, order=4, measures=None, count=surrogates, alpha=alpha,
         wavelength=quantity(wavelength, "mm") if wavelength else None,
         memory=read_bytes(memory), overwrite=overwrite,
@@ -106,3 +116,12 @@ def _of_study(
     for row in rows:
         print(f"{row['recording']}: {row['word']}")
     print(folder)
+
+
+def _laid(path: Path, array: str | None) -> xr.Dataset:
+    """The electrodes of a recording on their grid, read when they are used."""
+    from cortexwave.lab.grids import to_grid
+    from cortexwave.recording.reader import open_recording
+
+    laid = to_grid(open_recording(path), array=array)
+    return laid.assign_attrs(source=path.name)

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cortexwave.analysis.analyses import open_waves
 from cortexwave.analysis.sites import sites_of
 from cortexwave.analysis.wave_fields import wave_field
+from cortexwave.cli import app
 from cortexwave.errors import InputError
 from cortexwave.lab.grids import to_grid
 from cortexwave.lab.reading import read_lab
 from cortexwave.lab.signals import Contacts, Signal, as_recording
+from cortexwave.recording.saving import save_recording
 
 
 def array_of(places: np.ndarray, arrays: tuple[str, ...] | None = None):
@@ -48,6 +51,19 @@ def test_between_arrays_there_is_no_gradient():
         wave_field(recording, band=(20.0, 40.0))
     one = to_grid(recording, array="a")
     assert dict(one.sizes) == {"time": 500, "y": 2, "x": 5}
+
+
+def test_the_command_takes_one_array_laid_on_its_grid(tmp_path, capsys):
+    places = np.concatenate([grid(40.0), grid(0.0) + 20.0])
+    two = array_of(places, ("a",) * 20 + ("b",) * 20)
+    path = save_recording(two, tmp_path / "two.h5")
+    words = ["analyse", str(path), "-o", str(tmp_path / "w.h5"), "--band",
+             "20 Hz:40 Hz", "--surrogates", "19", "--quiet"]  # fmt: skip
+    with pytest.raises(InputError, match="cortexwave analyse --array"):
+        app(words, standalone_mode=False)
+    app([*words, "--array", "b"], standalone_mode=False)
+    found = open_waves(tmp_path / "w.h5")
+    assert found.maps["y"].size == 4 and found.maps["x"].size == 5
 
 
 def test_a_tilted_line_is_told_how_it_is_laid():
