@@ -3,15 +3,102 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cortexwave.cli.application import Json, Quiet, app
-from cortexwave.terminal import print_json, print_nested, say
+from cortexwave.cli.application import Json, Overwrite, Quiet, app
+from cortexwave.terminal import follow_measurements, print_json, print_nested, say
 
-memory = typer.Typer(no_args_is_help=True, help="What a field or a network remembers.")
+if TYPE_CHECKING:
+    from cortexwave.memory.measuring import Measurement
+
+
+class _FileFirst(TyperGroup):
+    """A group whose command `recording` is meant where no other is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["recording", *args]
+        return super().parse_args(ctx, args)
+
+
+memory = typer.Typer(
+    cls=_FileFirst, no_args_is_help=True,
+    help="What a field or a network remembers: `memory run.h5 -o memory.h5`.",
+)  # fmt: skip
 app.add_typer(memory, name="memory")
+
+
+@memory.command("recording")
+def recording(
+    file: Annotated[Path, typer.Argument(help="Recording of a model or a lab.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="memory.h5; memory.png beside it.")
+    ],
+    analysis: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of the protocol's: '{kind: propagator, ...}'."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Analyses at a time.")] = 1,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what a recording remembers: the analyses that its protocol declares."""
+    from cortexwave.memory.measuring import measuring, open_memory
+    from cortexwave.memory_report import summary_of, write_memory_page
+
+    asked = asked_of(analysis) if analysis else declared_in(file)
+    follow_measurements(
+        measuring(file, output, asked, jobs=jobs, overwrite=overwrite), quiet
+    )
+    found = open_memory(output)
+    page = write_memory_page(output, output.with_suffix(".png"))
+    told = {name: summary_of(each) for name, each in found.items()}
+    if as_json:
+        print_json({"path": str(output), "page": str(page), "found": told})
+        return
+    for name, each in told.items():
+        print(f"{name}: {each}")
+    print(f"{output}\n{page}")
+
+
+def declared_in(file: Path) -> list[Measurement]:
+    """The analyses that the protocol in a recording declares."""
+    from cortexwave.errors import RecordingError
+    from cortexwave.protocol.loading import parse_protocol
+    from cortexwave.recording.reader import read_protocol
+
+    try:
+        text = read_protocol(file)
+    except RecordingError as error:
+        if "holds no protocol" not in str(error):
+            raise
+        return []
+    return [_measurement(each) for each in parse_protocol(text).analyses]
+
+
+def asked_of(texts: list[str]) -> list[Measurement]:
+    """Analyses written on the command line as YAML mappings."""
+    from cortexwave.documents import parse_document
+    from cortexwave.faults import check_document
+    from cortexwave.protocol.analyses import Analyses
+
+    source = parse_document(
+        "analyses:\n" + "".join(f"- {text.strip()}\n" for text in texts),
+        file="--analysis",
+    )
+    asked: Analyses = check_document(Analyses, source, document=True)
+    return [_measurement(each) for each in asked.analyses]
+
+
+def _measurement(document: Any) -> Measurement:
+    from cortexwave.memory.measuring import Measurement
+
+    values = document.model_dump(mode="json")
+    return Measurement(values.pop("kind"), values)
 
 
 @memory.command("hidden-waves")

@@ -62,8 +62,9 @@ def memory_function(
     Over `patch` and `lag` (with `age` in s): `memory`, m(k), less what chance gives
     (around 0, also below it, where there is none), `low`, `high` (95 %, bootstrap of
     stretches of held-out values), `memory_limit` (straight line in 1 / training values
-    through all, a half and a quarter of them, to infinitely many) and `p`, by circular
-    shifts of the drive, of the largest of all lags and patches (family-wise).
+    through all, a half and a quarter of them, to infinitely many, at most 1; NaN where
+    a quarter is fewer than the sites) and `p`, by circular shifts of the drive, of the
+    largest of all lags and patches (family-wise).
     `threshold` is the shifts' 95 %, `null_mean` their mean at one lag.
 
     Of each patch: `capacity`, the sum of m(k) over lags above the threshold, with
@@ -90,14 +91,19 @@ def memory_function(
         shown = drive[:, rows % drive.shape[1]]  # (trial, row, shift, patch)
         return np.ascontiguousarray(shown.reshape(-1, shifts.size * patches)[order])
 
+    reasons: list[str] = []
     ages = np.arange(lags)
     own = targets(ages)
     series_of_fits = [fits(made, share) for share in SHARES]
     read = [predictions(made, fitted, own, ridges) for fitted in series_of_fits]
     each = np.array([scores(made, one, own) for one in read])
     into_limit = limit_weights(series_of_fits)
+    if min(fit.rows for fit in series_of_fits[-1]) <= made.states.shape[1]:
+        into_limit = np.full(len(SHARES), np.nan)
+        reasons.append("memory_limit: a quarter of the training values is fewer than "
+                       "the sites")  # fmt: skip
     memory = each[0]
-    limit = into_limit @ each
+    limit = (into_limit @ each).clip(max=1.0)  # a line may pass what m(k) cannot
     null = _shifted(*single(made, series_of_fits[0]), targets, lags, drive.shape[1],
                     surrogates, ridges, np.random.default_rng([seed, 0]))  # fmt: skip
     greatest = null.max(axis=1)
@@ -126,7 +132,6 @@ def memory_function(
                 "patch", total + np.quantile(around, at, axis=0), {"units": "1"},
             )  # fmt: skip
     half = _half_life(shaped(memory), driven.tick)
-    reasons = []
     if not above.any():
         reasons.append("no lag exceeds the surrogates' threshold")
     if np.isnan(half).any():
@@ -234,7 +239,7 @@ def _cautions(driven: Driven, lags: int) -> list[str]:
     if rows < 20 * driven.sites:
         told.append(
             f"{rows} values of the drive for {driven.sites} sites: fewer than 20 per "
-            "site, so m(k) is too low; see memory_limit"
+            "site, so m(k) is too low; memory_limit allows for it"
         )
     if driven.patches > 1:
         flat = standard(driven.drive.reshape(-1, driven.patches))

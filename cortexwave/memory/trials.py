@@ -170,7 +170,9 @@ def folds(
     count = min(count, int(members.min()), apart if apart > 1 else count)
     kind = StratifiedGroupKFold if apart > 1 else StratifiedKFold
     splitter = kind(n_splits=count, shuffle=True, random_state=seed)
-    split = splitter.split(np.zeros((labels.size, 1)), labels, groups)
+    split = splitter.split(
+        np.zeros((labels.size, 1)), labels, groups if apart > 1 else None
+    )
     made = [(np.asarray(train), np.asarray(test)) for train, test in split]
     for train, _ in made:
         if np.unique(labels[train]).size < members.size:

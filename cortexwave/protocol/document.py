@@ -17,6 +17,7 @@ from cortexwave.documents import Document, Source
 from cortexwave.errors import ModelError, UnitError
 from cortexwave.faults import fault_error, nearest
 from cortexwave.models import model
+from cortexwave.protocol.analyses import Analysis
 from cortexwave.sheet.fields import ValueOrField
 from cortexwave.sheet.kernels import Delay, Kernel
 from cortexwave.sheet.lattice import Boundary, Lattice
@@ -161,6 +162,7 @@ class Protocol(Document):
     trials: Trials = Trials()
     run: Run
     record: Record = Record()
+    analyses: list[Analysis] = Field(default_factory=list, max_length=100)
 
     _source: Source | None = PrivateAttr(default=None)
 
@@ -192,8 +194,13 @@ class Protocol(Document):
         return changed(self, changes)
 
     def resolved(self) -> str:
-        """Canonical JSON of everything that decides a run, in base units."""
+        """Canonical JSON of everything that decides a run, in base units.
+
+        And of what is to be asked of its recording, where that is declared.
+        """
         values = {**self.model_dump(mode="json"), "units": "base"}
+        if not self.analyses:  # they decide no run: an older run resolves as it did
+            del values["analyses"]
         spec = self.model.spec
         given = values["model"]["parameters"]
         for name, param in spec.params.items():

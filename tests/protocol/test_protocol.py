@@ -93,9 +93,9 @@ def test_the_schema_file_is_current():
 
 
 def test_the_schema_is_what_the_command_prints(capsys):
-    from cortexwave import cli
+    from cortexwave.cli import describing
 
-    cli.schema()
+    describing.schema()
     assert capsys.readouterr().out == SCHEMA.read_text(encoding="utf-8")
 
 

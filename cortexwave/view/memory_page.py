@@ -1,0 +1,165 @@
+"""All that was measured of a recording's memory on one page, a panel for each measure.
+
+Drawing only. What could not be measured keeps its place and says why; what was measured
+with a reservation says so under its panel.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cortexwave.errors import InputError
+from cortexwave.view import memory_decoding, memory_functions, pieces
+from cortexwave.view.colours import SERIES, ColourScale
+
+_WIDTH = 8.27  # inches, a page
+_TALL, _EACH, _HEAD = 1.75, 2.85, 0.62
+_NOTE = (
+    "Readouts are linear and cross-validated; grey: what chance reaches. That a field "
+    "can be read says what is in it, not that anything reads it."
+)
+_VALUE = {
+    "memory_function": "memory", "processing_capacity": "capacity_of",
+    "fisher_memory_from_data": "fisher", "lag_position": "correlation",
+    "decode_identity": "accuracy", "decode_elapsed_time": "r2",
+    "temporal_generalisation": "accuracy", "propagator": "modulus",
+    "topographic_shift": "likeness",
+}  # fmt: skip
+
+
+def draw_memory_page(
+    found: Mapping[str, xr.Dataset], *, title: str, provenance: str
+) -> Figure:
+    """A panel for each measurement, two abreast, in the order given.
+
+    `found`: the name of each and its Dataset, as `open_memory` gives them; which panel
+    it gets says its attribute `measure`. `provenance`: a line of where it comes from.
+    """
+    if not found:
+        raise InputError("nothing was measured, so there is no page to draw")
+    rows = -(-len(found) // 2)
+    with pieces.journal_style():
+        height = _HEAD + _EACH * rows + 0.3
+        figure = pieces.new_figure(_WIDTH, height)
+        figure.text(0.45 / _WIDTH, 1 - 0.14 / height, pieces.plain(title, 90), va="top",
+                    fontsize=11, fontweight="bold")  # fmt: skip
+        figure.text(0.45 / _WIDTH, 1 - 0.36 / height, pieces.plain(provenance, 150),
+                    va="top", fontsize=6.5, color=pieces.QUIET)  # fmt: skip
+        for n, (name, each) in enumerate(found.items()):
+            left = 0.62 + (n % 2) * 3.95
+            _panel(figure, name, each, left, _HEAD + (n // 2) * _EACH)
+        figure.text(0.45 / _WIDTH, 0.1 / height, _NOTE, va="bottom", fontsize=6,
+                    color=pieces.QUIET)  # fmt: skip
+    return figure
+
+
+def undetermined(found: xr.Dataset) -> bool:
+    """Whether a measurement has no value: it was refused, or all of it is NaN."""
+    value = _VALUE.get(str(found.attrs.get("measure", "")), "")
+    if value not in found:
+        return not found.data_vars
+    return bool(found[value].isnull().all())
+
+
+def _panel(
+    figure: Figure, name: str, found: xr.Dataset, left: float, top: float
+) -> None:
+    across, down = figure.get_size_inches()
+    measure = str(found.attrs.get("measure", name))
+    heading = name.replace("_from_data", "").replace("_", " ").replace(".", " ")
+    figure.text((left - 0.3) / across, 1 - top / down, heading, va="bottom",
+                fontsize=8.5, fontweight="bold")  # fmt: skip
+    axes = pieces.axes_at(figure, left, top + 0.24, 3.1, _TALL)
+    reason = str(found.attrs.get("reason", ""))
+    caution = str(found.attrs.get("caution", "") or found.attrs.get("cautions", ""))
+    if undetermined(found) or measure not in PANELS:
+        _absent(axes, reason or f"no panel shows '{measure}'")
+        return
+    PANELS[measure](found, axes)
+    said = textwrap.wrap("; ".join(each for each in (reason, caution) if each), 88,
+                         max_lines=3, placeholder=" …")  # fmt: skip
+    figure.text((left - 0.3) / across, 1 - (top + 0.24 + _TALL + 0.36) / down,
+                "\n".join(pieces.plain(line, 90) for line in said), va="top",
+                fontsize=5.5, color=pieces.QUIET, linespacing=1.15)  # fmt: skip
+
+
+def _absent(axes: Axes, reason: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_linestyle((0, (3, 3)))
+        spine.set_color(pieces.QUIET)
+    text = "\n".join(textwrap.wrap(pieces.plain(f"undetermined: {reason}", 400), 48))
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center",
+              color=pieces.QUIET, fontsize=7)  # fmt: skip
+
+
+def _generalisation(found: xr.Dataset, axes: Axes) -> None:
+    """Accuracy of decoders of one time (rows) at others; contour: p <= 0.05."""
+    trained, tried = (1e3 * found[f"{name}_time"].values for name in ("train", "test"))
+    chance = float(found["chance"])
+    reach = max(0.05, min(chance, float(np.abs(found["accuracy"] - chance).max())))
+    scale = ColourScale("RdBu_r", chance - reach, chance + reach, "both", "accuracy")
+    half = (tried[1] - tried[0]) / 2 if tried.size > 1 else 0.5
+    ends = (tried[0] - half, tried[-1] + half, trained[0] - half, trained[-1] + half)
+    values = found["accuracy"].transpose("train_time", "test_time").values
+    pieces.draw_image(axes, values, scale, ends)
+    told = found["p"].transpose("train_time", "test_time").values <= 0.05
+    if told.any() and not told.all() and min(told.shape) > 1:
+        axes.contour(tried, trained, told.astype(float), [0.5], colors="black",
+                     linewidths=0.6)  # fmt: skip
+    axes.set(xlabel="tried at (ms)", ylabel="fitted at (ms)")
+    box = axes.get_position()
+    axes.set_position((box.x0, box.y0, box.width * 0.74, box.height))
+    at = (box.x0 + box.width * 0.79, box.y0, box.width * 0.03, box.height)
+    pieces.draw_key(axes.figure.add_axes(at), scale)
+
+
+def _propagator(found: xr.Dataset, axes: Axes) -> None:
+    """Moduli of the eigenvalues by rank; the band is what noise alone gives."""
+    for k, name in enumerate(found["estimate"].values):
+        one = found.sel(estimate=name)
+        rank = np.arange(1, one.sizes["eigenvalue"] + 1)
+        axes.fill_between(rank, one["zero_low"], one["zero_high"], color=SERIES[k],
+                          alpha=0.2, lw=0)  # fmt: skip
+        axes.plot(rank, one["modulus"], "o-", ms=2, lw=0.7, color=SERIES[k], label=name)
+    axes.axhline(1, color=pieces.QUIET, lw=0.5, ls=":")
+    axes.set(xlabel="eigenvalue, by modulus", ylabel="modulus", ylim=(0, None))
+    axes.legend(frameon=False, fontsize=6.5, loc="lower left", handlelength=1.2)
+    axes.set_title(f"more than noise: p = {float(found['p_signal']):.2g}", fontsize=7,
+                   loc="left", pad=3)  # fmt: skip
+
+
+def _shift(found: xr.Dataset, axes: Axes) -> None:
+    """Greatest likeness to a shift at each distance of it; lines: 95 % of the nulls."""
+    along = [name for name in ("y", "x") if name in found.coords]
+    far = np.sqrt(sum(found[name].values ** 2 for name in along)).round(9)
+    each = np.unique(far)
+    best = [float(found["likeness"].values[far == d].max()) for d in each]
+    axes.plot(each, best, "o-", ms=2.5, color=SERIES[0])
+    rest = float(found["at_rest"])
+    for k, null in enumerate(found["null"].values):
+        one = found.sel(null=null)
+        axes.axhline(rest + float(one["null_excess"]), color=SERIES[2 + k], lw=0.8,
+                     ls="--", label=f"{str(null).replace('_', ' ')}, "
+                     f"p = {float(one['p']):.2g}")  # fmt: skip
+    axes.set(xlabel="displacement (mm per stride)", ylabel="likeness to a shift")
+    axes.legend(frameon=False, fontsize=6, loc="lower right", handlelength=1.4)
+    axes.set_title("topographic shift" if bool(found["is_shift"]) else "no shift shown",
+                   fontsize=7, loc="left", pad=3)  # fmt: skip
+
+
+PANELS: dict[str, Callable[[xr.Dataset, Axes], object]] = {
+    **memory_functions.DRAWN,
+    "decode_identity": memory_decoding.draw_identity,
+    "decode_elapsed_time": memory_decoding.draw_elapsed_time,
+    "temporal_generalisation": _generalisation,
+    "propagator": _propagator,
+    "topographic_shift": _shift,
+}
