@@ -51,9 +51,13 @@ class Codes(Document):
     `words` says whether a word is an event each time it is written ("strobed") or
     when it is another than the one before ("changes"). Words are seen through `mask`;
     those within `debounce` of a first one are one word, the last of them, at the time
-    of the first: lines do not change all at once, and buttons bounce.
+    of the first: lines do not change all at once, and buttons bounce. Words are a
+    file's events of `kind`; where these are text, `labels` says which word each is, as
+    {"XD0 ON": 1, "XD0 OFF": 0}.
     """
 
+    kind: str = Field(default="digital", min_length=1)
+    labels: dict[str, Annotated[int, Field(ge=0, le=_BITS)]] | None = None
     words: Literal["strobed", "changes"]
     mask: int = Field(default=_BITS, gt=0, le=_BITS)
     debounce: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = 0.0
@@ -188,24 +192,21 @@ def decoded(times: np.ndarray, words: np.ndarray, codes: Codes) -> Session:
 
 
 def session_events(
-    events: xr.Dataset,
-    codes: Codes,
-    *,
-    kind: str = "digital",
-    labels: Mapping[str, int] | None = None,
+    events: xr.Dataset, codes: Codes
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
     """A file's events with its words decoded, and what was odd among the words.
 
-    Words of `kind` become what the codes say; trials are events of kind "trial", with
+    Words become what the codes say; trials are events of kind "trial", with
     duration (NaN where no word ended it) and outcome. All others stay, with the trial
     that they are in, or -1.
     """
-    session = decoded(*words_of(events, kind=kind, labels=labels), codes)
+    words = words_of(events, kind=codes.kind, labels=codes.labels)
+    session = decoded(*words, codes)
     rows = _rows(session.events)
     starts, stops = (session.trials[name].values for name in ("start", "stop"))
     ends = np.where(np.isfinite(stops), stops, np.append(starts[1:], np.inf))
     for row in _rows(events):
-        if row["kind"] == kind:
+        if row["kind"] == codes.kind:
             continue
         if codes.trials is not None:
             at = int(np.searchsorted(starts, row["onset"], "right")) - 1

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import InputError, Interrupted, RecordingError
@@ -93,34 +94,38 @@ def import_recording(
 def importing(
     path: str | Path, output: str | Path, wanted: Wanted, *, overwrite: bool = False
 ) -> Iterator[Progress]:
-    """`import_recording`, told piece by piece."""
+    """`import_recording`, told piece by piece; what cannot be is refused at once."""
     path, output = Path(path), Path(output)
     whole = lab_signal(
         path, signal=wanted.signal, electrodes=wanted.electrodes, pitch=wanted.pitch,
         options=wanted.options,
     )  # fmt: skip
     signal = part_of(whole, wanted)
-    check_place(output, overwrite=overwrite)  # before a long file is hashed
+    layout = _layout(signal, wanted.dtype)
+    check_place(output, overwrite=overwrite)
     files = files_of_source(signal.source, output, wanted.options.sidecar)
     if any(output.exists() and output.samefile(file) for file in files):
         raise InputError(f"{output}: is the file that is imported; name another")
-    layout = _layout(signal, wanted.dtype)
     events, remarks = events_of_part(signal, wanted)
-    units = sorted_units(path)
-    if units is not None:
-        stop = signal.start + signal.frames / signal.rate
-        units = spikes_within(units, signal.start, stop, origin=signal.start)
-    for remark in remarks:
+    units, amiss = _units(path, signal)
+    for remark in (*remarks, *amiss):
         warnings.warn(f"{path}: {remark}", stacklevel=2)
     attributes = _attributes(signal, wanted, remarks)
-    attributes["source_sha256"] = digest_of(files)
     attributes["source_files"] = ", ".join(file.name for file in files[:50])
     attributes[REQUEST] = request_of(path, whole.name, wanted)
-    writer = RecordingWriter(
-        output, layout, attributes=attributes, protocol=_TEXT, protocol_resolved="{}",
-        events=events, drive=None, units=units, overwrite=overwrite,
-    )  # fmt: skip
-    return _streamed(signal, writer, bytes_per_frame=_bytes_per_frame(whole, signal))
+
+    def told() -> Iterator[Progress]:
+        yield Progress(0, signal.frames)  # a long file takes its time to be hashed
+        attributes["source_sha256"] = digest_of(files)
+        writer = RecordingWriter(
+            output, layout, attributes=attributes, protocol=_TEXT,
+            protocol_resolved="{}", events=events, drive=None, units=units,
+            overwrite=overwrite,
+        )  # fmt: skip
+        size = _bytes_per_frame(whole, signal)
+        yield from _streamed(signal, writer, bytes_per_frame=size)
+
+    return told()
 
 
 def resuming_import(part: Path) -> Iterator[Progress]:
@@ -187,6 +192,18 @@ def _field_name(name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9_.+@-]", "_", name)
     clash = not re.match(r"[A-Za-z_]", plain) or _TAKEN.match(plain)
     return f"signal_{plain}" if clash else plain
+
+
+def _units(path: Path, signal: Signal) -> tuple[xr.Dataset | None, tuple[str, ...]]:
+    """Units of a file within the time of a signal, or why there are none."""
+    try:
+        units = sorted_units(path)
+    except InputError as error:  # the signal is whole without them
+        return None, (f"its units are left out: {error}",)
+    if units is None:
+        return None, ()
+    stop = signal.start + signal.frames / signal.rate
+    return spikes_within(units, signal.start, stop, origin=signal.start), ()
 
 
 def _attributes(

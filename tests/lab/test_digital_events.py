@@ -13,6 +13,7 @@ from cortexwave.lab.digital_events import (
     Codes,
     decoded,
     read_codes,
+    session_events,
     words_of,
 )
 from cortexwave.lab.marker_channels import corrected_onsets, ttl_words
@@ -247,3 +248,27 @@ def test_a_wrong_channel_is_named_with_those_there_are():
     with pytest.raises(InputError, match="no events of kind 'flash'"):
         corrected_onsets(codes_at([0.0]), recording, channel="diode", threshold=1.0,
                          window=(0.0, 0.1), kind="flash")  # fmt: skip
+
+
+def test_events_of_a_session_are_decoded_words_trials_and_all_others():
+    codes = Codes.model_validate({
+        "words": "strobed", "kind": "XD0", "labels": {"on": 1, "off": 2, "flash": 5},
+        "codes": [{"code": 5, "kind": "stimulus"}], "trials": {"start": 1, "end": 2},
+    })  # fmt: skip
+    table = events_table([
+        {"onset": at, "kind": kind, "item": item} for at, kind, item in [
+            (0.1, "XD0", "on"), (0.2, "comment", "well"), (0.3, "XD0", "flash"),
+            (0.4, "XD0", "off"), (0.5, "comment", "break"), (0.6, "XD0", "on"),
+            (0.7, "comment", "again"),
+        ]
+    ])  # fmt: skip
+    found, remarks = session_events(table, codes)
+    rows = zip(*(found[name].values for name in ("onset", "kind", "trial")),
+               strict=True)  # fmt: skip
+    assert [(float(onset), kind, int(trial)) for onset, kind, trial in rows] == [
+        (0.1, "trial", 0), (0.2, "comment", 0), (0.3, "stimulus", 0),
+        (0.5, "comment", -1), (0.6, "trial", 1), (0.7, "comment", 1),
+    ]  # fmt: skip
+    assert found["duration"].values[0] == pytest.approx(0.3)
+    assert np.isnan(found["duration"].values[4])
+    assert remarks == ("trial 1 was not ended",)

@@ -25,6 +25,7 @@ from cortexwave.lab.multiunit import multiunit_envelope
 from cortexwave.lab.reading import ReaderOptions, lab_signal
 from cortexwave.lab.resampling import resampled
 from cortexwave.lab.wanted import Wanted
+from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import open_recording
 from cortexwave.simulation import resume
 
@@ -226,6 +227,7 @@ def test_an_interrupted_import_goes_on_to_the_same_bits(session, tmp_path):
     steps = importing(session, output, wanted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cortexwave.lab.importing._AT_ONCE", 2**18)
+        next(steps)
         first = next(steps)
         signals_of_system.raise_signal(signals_of_system.SIGINT)
         with pytest.raises(Interrupted, match=r"stopped after \d+ of 28500 frames"):
@@ -267,6 +269,7 @@ def left_behind(session, output):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cortexwave.lab.importing._AT_ONCE", 2**18)
         steps = importing(session, output, Wanted())
+        assert next(steps) == Progress(0, 2 * RATE)  # before the source is hashed
         next(steps)
         steps.close()
     return Path(f"{output}.part")

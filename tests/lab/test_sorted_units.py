@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -154,6 +155,18 @@ def test_names_and_qualities_of_nwb_units_are_kept(tmp_path):
     assert named["unit"].values.tolist() == [f"unit_name {k}" for k in range(3)]
     judged = sorted_units(nwb(tmp_path / "b.nwb", name="quality"))
     assert judged["quality"].values.tolist() == [f"quality {k}" for k in range(3)]
+
+
+def test_units_that_cannot_be_read_are_left_out_and_said_so(tmp_path):
+    path = nwb(tmp_path / "a.nwb")
+    with h5py.File(path, "r+") as file:
+        file["units/spike_times"][0] = np.nan
+    with pytest.raises(InputError, match=r"a\.nwb: its units: .* unit '0' .* finite"):
+        sorted_units(path)
+    with pytest.warns(UserWarning, match="its units are left out"):
+        made = import_recording(path, tmp_path / "a.h5")
+    with pytest.raises(RecordingError, match="has no units"):
+        open_units(made)
 
 
 def test_a_file_without_units_has_none(tmp_path):

@@ -437,6 +437,7 @@ def test_a_folder_that_neo_reads_is_imported_and_gone_on_with_inside_it(tmp_path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cortexwave.lab.importing._AT_ONCE", 2**12)
         next(steps)
+        next(steps)
     steps.close()
     with open_recording(resume(folder / "a.h5.part")) as recording:
         (name,) = recording.data_vars
