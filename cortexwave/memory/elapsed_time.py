@@ -18,7 +18,7 @@ from cortexwave.memory.dealing import (
     resampled,
     resampling_unit,
 )
-from cortexwave.memory.identity import too_few
+from cortexwave.memory.identity import check_real, too_few
 from cortexwave.memory.likelihood import (
     Likelihood,
     fisher_information,
@@ -108,6 +108,7 @@ class Snapshots:
     @staticmethod
     def of(trials: Trials, frames: np.ndarray, *, count: int, seed: int) -> Snapshots:
         """One class alone is allowed: time is decoded all the same."""
+        check_real(trials)
         codes, groups = trials.codes, groups_of(trials)
         labels = trials.labels
         if np.unique(labels).size < 2:

@@ -153,6 +153,7 @@ def held_out(
     site) as one fold sees them, where these depend on the training trials; without it
     they are the trials' own. `permutations` may be 0.
     """
+    check_real(trials)
     codes, classes = trials.codes, trials.classes.size
     groups = groups_of(trials)
     splits = folds(trials.labels, groups, count=count, seed=seed)
@@ -187,6 +188,13 @@ def frames_of(trials: Trials, times: Sequence[float] | None) -> np.ndarray:
         raise InputError(f"times: {named} s is not within the trials' window, "
                          f"{clock[0]:g} to {clock[-1]:g} s from onset")  # fmt: skip
     return np.array([int(np.argmin(np.abs(clock - time))) for time in wanted])
+
+
+def check_real(trials: Trials) -> None:
+    """`InputError` for phasors, which no linear rule of real numbers reads."""
+    if np.iscomplexobj(trials.values):
+        raise InputError("the trials hold phasors; a decoder takes real numbers: say "
+                         "which by features(trials, 'analytic')")  # fmt: skip
 
 
 def too_few(trials: Trials, least: int = _LEAST_PER_CLASS) -> str:

@@ -118,6 +118,7 @@ def draw_controls(found: xr.Dataset, axes: Axes) -> Axes:
                           va="center", color=pieces.QUIET)  # fmt: skip
     names = [str(name).replace("_", " ") for name in found["control"].values]
     axes.set_yticks(rows, names, fontsize=6)
+    axes.set_ylim(-0.7, rows.size - 0.3)
     axes.set_xlim(min(0.0, float(np.nanmin([0, *value]))) - 0.02, 1.02)
     axes.set_xlabel("balanced accuracy (catch trials: R² of time)")
     return axes
@@ -134,10 +135,11 @@ def draw_wave_strength(found: xr.Dataset, axes: Axes) -> Axes:
     axes.axhline(0, color=pieces.QUIET, lw=0.5)
     axes.set_xticks([0, 1, 2], ["weak waves", "strong", "difference"])
     axes.set_ylabel("bits of identity")
-    axes.set_title(_p(found["p"]) + f", odds ratio {float(found['odds_ratio']):.2f} "
-                   f"({float(found['odds_low']):.2f} to "
-                   f"{float(found['odds_high']):.2f}) per s.d.", fontsize=6.5,
-                   loc="left", pad=3)  # fmt: skip
+    ratio, least, most = (float(found[f"odds_{n}"]) for n in ("ratio", "low", "high"))
+    told = "no odds ratio" if np.isnan(ratio) else (
+        f"odds ratio {ratio:.2f} ({least:.2f} to {most:.2f}) per s.d."
+    )  # fmt: skip
+    axes.set_title(f"{_p(found['p'])}, {told}", fontsize=6.5, loc="left", pad=3)
     return axes
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.errors import InputError
+from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.features import (
     features,
     phasor_trials,
@@ -16,6 +17,7 @@ from cortexwave.memory.features import (
     wave_residuals,
     wave_trials,
 )
+from cortexwave.memory.identity import decode_identity
 from cortexwave.memory.trials import trials_from
 
 RATE = 500.0
@@ -170,3 +172,12 @@ def test_features_that_cannot_be_are_refused():
         features(trials, "modes", band=(7.0, 13.0))
     with pytest.raises(InputError, match="ask for 'analytic'"):
         features(phasors(trials, band=(7.0, 13.0)), "raw")
+
+
+def test_a_decoder_asks_which_real_numbers_of_phasors_it_is_to_read():
+    z = phasors(_oscillation(), band=(7.0, 13.0))
+    many = z.chosen(np.arange(40) % 4)
+    with pytest.raises(InputError, match="the trials hold phasors"):
+        decode_identity(many, permutations=19, seed=0)
+    with pytest.raises(InputError, match="the trials hold phasors"):
+        decode_elapsed_time(many, window=(0.0, 0.1), permutations=19, seed=0)
