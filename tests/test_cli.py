@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import h5py
@@ -15,7 +18,7 @@ import xarray as xr
 
 from cortexwave.analysis.wave_file import WaveFileWriter
 from cortexwave.checking import read_band, read_bytes
-from cortexwave.cli import app
+from cortexwave.cli import app, main
 from cortexwave.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +27,25 @@ SHORT = ("--set", "run.duration=10 ms")
 
 
 def cortexwave(*words, cwd=ROOT):
+    """A command in this process, which saves seconds of imports: its code and texts."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+    ):  # fmt: skip
+        patch.setattr(sys, "argv", ["cortexwave", *map(str, words)])
+        patch.setattr(warnings, "showwarning", warnings.showwarning)  # main sets it
+        patch.setenv("COLUMNS", "100")
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def fresh_cortexwave(*words, cwd=ROOT):
+    """The same in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "cortexwave.cli", *map(str, words)], cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
@@ -32,6 +54,18 @@ def cortexwave(*words, cwd=ROOT):
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+@pytest.mark.parametrize("words, code", [
+    (("check", RING), 0), (("check", "protocols/nothing.yaml"), 2),
+    (("list", "models"), 0), (("run", RING), 2),
+])  # fmt: skip
+def test_a_process_of_its_own_says_and_returns_the_same(words, code):
+    here, there = cortexwave(*words), fresh_cortexwave(*words)
+    assert (here.returncode, there.returncode) == (code, code)
+    assert here.stdout == there.stdout
+    # usage names the program, which is called `python -m cortexwave.cli` there
+    assert here.stderr.splitlines()[3:] == there.stderr.splitlines()[3:]
 
 
 def test_check_passes_every_shipped_protocol():
