@@ -23,7 +23,7 @@ from cortexwave.schema import RECORDING, validate, with_tables
 # Names that a recording has for itself, which no field in it can have.
 _TAKEN = re.compile(
     r"(event|drive)_.*|event|time|trial|feature|channel|protocol|protocol_resolved|good|"
-    r"reason|array|valid|events?|drive|clock|patch|[xyz]"
+    r"reason|array|valid|events?|drive|clock|patch|units|[xyz]"
 )
 _LATEST = 1e12  # s; 30,000 years
 _UNCERTAIN = 1e-3  # of a step; times of this many digits are told from each other
