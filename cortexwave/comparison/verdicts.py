@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,13 +16,11 @@ from cortexwave.comparison.ceiling import Ratio
 from cortexwave.comparison.intervals import Interval
 from cortexwave.comparison.pipeline_grid import Robustness
 from cortexwave.errors import InputError
+from cortexwave.memory.verdict import FORMATS, Format
 
-Format = Literal["shift-like", "static", "oscillatory",
-                 "sequential without metric shift", "undetermined"]  # fmt: skip
-FORMATS: tuple[str, ...] = get_args(Format)
 # Words that claim more than a comparison can show, whatever the sentence.
 _CLAIMS = re.compile(
-    r"validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|(?<!amplitude-)\bmatch(es|ed)?\b|\bsignifican"
+    r"validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|\bmatch(es)?\b|\bsignifican"
     r"|\bidentical\b|\bcorrect\b|\bgoodness\b|\bcomposite\b|\breproduces?\b",
     re.IGNORECASE,
 )

@@ -13,7 +13,6 @@ from cortexwave.comparison.gates import recording_faults, trial_faults
 from cortexwave.comparison.intervals import Interval
 from cortexwave.comparison.pipeline_grid import GRID, robustness
 from cortexwave.comparison.verdicts import (
-    FORMATS,
     FormatFound,
     calibration_statement,
     is_permitted,
@@ -23,6 +22,7 @@ from cortexwave.comparison.verdicts import (
     wave_dependence_verdict,
 )
 from cortexwave.errors import InputError
+from cortexwave.memory.verdict import FORMATS
 
 BETWEEN = np.linspace(0.7, 1.3, 21)
 WAVE = FormatFound("shift-like", 0.83, 0.07, 0.97)
