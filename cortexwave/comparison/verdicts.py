@@ -20,7 +20,7 @@ from cortexwave.memory.verdict import FORMATS, Format
 
 # Words that claim more than a comparison can show, whatever the sentence.
 _CLAIMS = re.compile(
-    r"validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|\bmatch(es)?\b|\bsignifican"
+    r"(?<!cross-)validat|\bprov(e|es|ed|en)\b|\bproof\b|\bconfirm|\bmatch(es)?\b|\bsignifican"
     r"|\bidentical\b|\bcorrect\b|\bgoodness\b|\bcomposite\b|\breproduces?\b",
     re.IGNORECASE,
 )

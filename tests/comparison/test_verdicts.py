@@ -189,6 +189,13 @@ def test_names_and_reasons_cannot_smuggle_claims(call, culprit):
         call()
 
 
+def test_words_of_method_are_no_claims():
+    found = undetermined(
+        ["cross-validated bits of matched epochs are not above chance"]
+    )
+    assert is_permitted(found.text)
+
+
 def test_reasons_stand_once_and_in_order():
     found = undetermined(["too few sites.", "no\n ceiling", "too few sites"])
     assert found.text == "Undetermined: too few sites; no ceiling."
