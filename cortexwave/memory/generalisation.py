@@ -93,6 +93,9 @@ def temporal_generalisation(
     above = null.reshape(len(null), -1).max(axis=1)
     below = null.reshape(len(null), -1).min(axis=1)
     reasons = []
+    if (dealt[1:] == dealt[0]).all():
+        reasons.append("each block of a test fold holds a single class, so that no "
+                       "labels can be traded within blocks")  # fmt: skip
     persistence = _share(over_lags[0] - chance, over_lags[0, 0] - chance)
     matched = _matched(actual, chance)
     if p_diagonal > alpha:

@@ -207,6 +207,14 @@ def test_noise_has_no_persistence_and_says_why():
     assert "not above chance" in found.attrs["reason"]
 
 
+def test_classes_that_go_with_blocks_are_not_told_apart_from_them():
+    trials = small(8)
+    blocks = trials_from(trials.values, trials.labels, step=0.01,
+                         block=np.arange(24))  # fmt: skip
+    found = temporal_generalisation(blocks, permutations=19, seed=0)
+    assert found.p_diagonal == 1 and "traded" in found.attrs["reason"]
+
+
 def test_without_places_there_is_no_drift_and_it_says_so():
     found = temporal_generalisation(small(7), permutations=19, seed=0)
     assert np.isnan(found.drift).all() and "no places" in found.attrs["reason"]
