@@ -13,6 +13,7 @@ import xarray as xr
 
 from cortexwave.recording.channels import channels_of, describe_channels
 from cortexwave.recording.reader import open_recording, opened
+from cortexwave.recording.unit_table import GROUP
 from cortexwave.schema import EVENT_PREFIX, field_names
 
 _ORIGIN = ("title", "origin", "model", "paper", "backend", "device", "dtype", "seed",
@@ -28,6 +29,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         stored = {name: _stored(file[name]) for name in file
                   if isinstance(file[name], h5py.Dataset)}  # fmt: skip
         attrs = {name: _plain(value) for name, value in file.attrs.items()}
+        units = _units(file)
     with open_recording(path) as recording:
         names = field_names(recording)
         sizes = {str(dim): int(size) for dim, size in recording.sizes.items()}
@@ -63,6 +65,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         **_clock(time, lab=attrs.get("origin") == "lab"),
         "fields": fields,
         "events": {"count": sum(counted.values()), "kinds": dict(counted)},
+        **({"units": units} if units else {}),
         "compression_ratio": round(raw / written, 2) if written else None,
         "versions": json.loads(str(attrs.get("versions", "{}"))),
     }
@@ -85,6 +88,14 @@ def _sites(field: xr.DataArray) -> dict[str, Any]:
     spacing = _spacing(field["x"].values) or _spacing(field["y"].values)
     shape = [field.sizes["y"], field.sizes["x"]]
     return {"sheet": {"shape": shape, "spacing_mm": spacing}}
+
+
+def _units(file: h5py.File) -> dict[str, int]:
+    """How many sorted units and spikes there are; nothing where there is no table."""
+    if not isinstance(file.get(GROUP), h5py.Group):
+        return {}
+    return {"count": file[f"{GROUP}/unit"].size,
+            "spikes": file[f"{GROUP}/spike_time"].size}  # fmt: skip
 
 
 def _stored(dataset: h5py.Dataset) -> dict[str, Any]:

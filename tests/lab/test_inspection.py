@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -92,6 +93,15 @@ def test_of_a_long_recording_little_is_read(monkeypatch):
 
     monkeypatch.setattr(inspection, "_MOST_VALUES", 8 * RATE * 6)
     assert inspected(recorded(noise(seconds=60)))["looked_at_s"] == 6.0
+
+
+def test_sorted_units_are_counted(tmp_path):
+    path = save_recording(recorded(noise()), tmp_path / "lab.h5")
+    assert "units" not in describe(path)
+    with h5py.File(path, "a") as file:
+        file["units/spike_time"] = np.arange(7.0)
+        file["units/unit"] = np.array(["chan1.1", "chan1.2"], dtype=object)
+    assert describe(path)["units"] == {"count": 2, "spikes": 7}
 
 
 def test_info_tells_rate_duration_units_and_channels(tmp_path, capsys):
