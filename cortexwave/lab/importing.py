@@ -46,8 +46,8 @@ from cortexwave.stopping import stop_on_interrupt
 
 REQUEST = "import_request"  # the attribute from which a killed import goes on
 _AT_ONCE = 24 * 2**20  # bytes of a source's frames that are read at once
-_LIBRARIES = {"nwb": "pynwb", "vendor": "neo", "neo": "neo", "mne_raw": "mne",
-              "bids": "mne", "matlab": "scipy"}  # fmt: skip
+_LIBRARIES = {"nwb": "pynwb", "neo": "neo", "mne_raw": "mne", "bids": "mne",
+              "matlab": "scipy"}  # fmt: skip
 _TAKEN = re.compile(
     "(event|drive)_|(time|trial|feature|channel|protocol|protocol_resolved|good|reason|"
     "array|events?|drive|clock|patch|units|[xyz])$"

@@ -12,6 +12,7 @@ from cortexwave.provenance import sha256_of_file
 # Beside a file and named like it, these are of the same recording: tables and headers,
 # and the values that a header stands for. Other bands (.ns2 beside .ns5) are not.
 _ENDINGS = (".nev", ".vmrk", ".eeg", ".dat", ".tsv", ".json", ".yaml", ".meta", ".bin")
+_OF_FOLDERS = (".oebin", ".continuous")  # Open Ephys: the folder is the recording
 _MOST = 10_000  # files in a folder
 
 
@@ -32,6 +33,8 @@ def files_of_source(
 
 
 def _beside(source: Path) -> list[Path]:
+    if source.suffix.lower() in _OF_FOLDERS:
+        source = source.parent
     if source.is_dir():
         found = [path for path in sorted(source.rglob("*")) if path.is_file()]
         if len(found) > _MOST:
