@@ -17,7 +17,7 @@ from cortexwave.memory.classifiers import Classifier
 from cortexwave.memory.dealing import check_permutations, p_values
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.features import features
-from cortexwave.memory.identity import frames_of, held_out, too_few
+from cortexwave.memory.identity import NO_DEAL, frames_of, held_out, too_few
 from cortexwave.memory.trials import Trials
 
 _SUBSETS = 100
@@ -94,13 +94,19 @@ def decoding_controls(
             shown, at, classifier=classifier, count=count, permutations=permutations,
             seed=seed, prepare=prepare,
         )  # fmt: skip
-        return found.accuracy().mean(axis=1)
+        accuracy = found.accuracy().mean(axis=1)
+        if not found.exchangeable:
+            accuracy[1:] = np.nan
+        return accuracy
 
     if described["reason"]:
         return _table([], permutations, described)
+    first = decoded(plain)
+    if np.isnan(first[1:]).any():
+        described["reason"] = NO_DEAL
     before = np.flatnonzero(trials.clock < -1e-6 * trials.step)[-frames.size :]
     rows = [
-        _Row("decoder", "the trials as they are", decoded(plain)),
+        _Row("decoder", "the trials as they are", first),
         _Row("permuted_sites", "C1", decoded(_permuted(plain, seed))),
         _Row("global_mean", "C2", decoded(_mean(trials))),
         *(_phasor_row(trials, kind, band, decoded) for kind in ("amplitude", "phase")),
@@ -305,8 +311,8 @@ def _table(
             numbers = row.found.tolist()
         elif row.found.size:
             dealt = row.found[1:]
-            numbers = [row.found[0], dealt.mean(), np.quantile(dealt, 0.95),
-                       float(p_values(row.found))]  # fmt: skip
+            p = float(p_values(row.found)) if np.isfinite(dealt).all() else np.nan
+            numbers = [row.found[0], dealt.mean(), np.quantile(dealt, 0.95), p]
         passed = float(numbers[3] > alpha) if np.isfinite(numbers[3]) else np.nan
         due = row.name in _AT_CHANCE
         for name, number in zip(columns, [*numbers, passed if due else np.nan],

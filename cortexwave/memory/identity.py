@@ -27,7 +27,7 @@ from cortexwave.memory.trials import Trials, folds
 
 _LEAST_PER_CLASS = 5
 _SURE = 40  # trials per class for an interval of accuracy of about 0.08 either way
-_NO_DEAL = (
+NO_DEAL = (
     "each block of a test fold holds a single class, so that no labels can be traded "
     "within blocks: it cannot be told whether classes or blocks differ"
 )
@@ -81,7 +81,8 @@ def decode_identity(
     accuracy = found.accuracy()  # (deal, time)
     bits = confusion_bits(found.confusion())
     chance = accuracy[1:].mean(axis=0)
-    excess = bits - bits[1:].mean(axis=0)
+    # where no labels can be traded, the deals are all the truth
+    excess = bits - bits[1:].mean(axis=0) if found.exchangeable else bits
     unit, interval, spread = _intervals(trials, found, accuracy[0], seed)
     columns = {
         "accuracy": accuracy[0], "low": interval[0], "high": interval[1],
@@ -92,7 +93,7 @@ def decode_identity(
         "bits_chance_high": np.quantile(excess[1:], 0.95, axis=0),
     }  # fmt: skip
     if not found.exchangeable:
-        described["reason"] = _NO_DEAL
+        described["reason"] = NO_DEAL
         for name in ("chance", "chance_high", "p", "p_family", "bits_chance_high"):
             columns[name] = np.full(chosen.size, np.nan)
     _, members = np.unique(trials.codes, return_counts=True)

@@ -23,7 +23,7 @@ from cortexwave.memory.dealing import (
     resampling_unit,
 )
 from cortexwave.memory.features import features, phasors, wave_residuals
-from cortexwave.memory.identity import frames_of, held_out, too_few
+from cortexwave.memory.identity import NO_DEAL, frames_of, held_out, too_few
 from cortexwave.memory.information import confusion_bits
 from cortexwave.memory.odds import logistic
 from cortexwave.memory.trials import Trials
@@ -177,12 +177,15 @@ def wave_mode_share(
             found[:, k] = confusion_bits(each.confusion()).mean(axis=1)
             drawn.append(_drawn_bits(each.guessed[0], each.dealt[0], each.classes,
                                      weights))  # fmt: skip
-        found -= found[1:].mean(axis=0)
-        if p_values(found)[0] <= alpha:
+        if each.exchangeable:
+            found -= found[1:].mean(axis=0)
+        else:
+            found[1:], described["reason"] = np.nan, NO_DEAL
+        if each.exchangeable and p_values(found)[0] <= alpha:
             again = drawn[1] / np.maximum(drawn[0], 1e-12)
             eta = found[0, 1] / found[0, 0]
             ratio = eta + 1.96 * again.std() * np.array([0.0, -1.0, 1.0])
-        else:
+        elif each.exchangeable:
             described["reason"] = (
                 f"the phasors do not tell the classes apart (p > {alpha:g}): there is "
                 "nothing to share"

@@ -122,6 +122,17 @@ def test_controls_that_could_not_be_made_say_why():
     assert np.isnan(_row(table, "phase").value)
 
 
+def test_classes_that_no_block_mixes_are_not_said_to_be_at_chance():
+    trials = _trials("pattern", trials=80)
+    block = np.repeat(np.arange(8), 10)
+    apart = trials_from(trials.values, block % 2, step=STEP, start=-8 * STEP,
+                        block=block)  # fmt: skip
+    table = _table(apart, count=4, permutations=19)
+    assert np.isfinite(_row(table, "decoder").value)
+    assert table.p.isnull().all() and table.at_chance.isnull().all()
+    assert "a single class" in table.attrs["reason"]
+
+
 def test_covariates_of_other_trials_and_too_many_sites_are_refused():
     trials = _trials("pattern")
     with pytest.raises(InputError, match=r"covariates are \(3, 1\)"):

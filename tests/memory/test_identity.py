@@ -146,6 +146,7 @@ def test_classes_that_no_block_mixes_have_no_p():
     found = _decoded(trials_from(values, block % 2, step=0.01, block=block), count=4)
     assert found.p_family.isnull().all() and found.accuracy.notnull().all()
     assert "a single class" in found.attrs["reason"]
+    assert (found.bits != 0).any()  # not less its own value, as if that were chance
 
 
 @pytest.mark.parametrize(
