@@ -62,9 +62,16 @@ if TYPE_CHECKING:
         wavenumber_frequency as wavenumber_frequency,
     )
     from cortexwave.comparison.comparing import compare as compare
+    from cortexwave.comparison.permutation import (
+        session_permutation as session_permutation,
+    )
     from cortexwave.comparison.published_bands import reference_bands as reference_bands
     from cortexwave.comparison.recovery import model_recovery as model_recovery
     from cortexwave.comparison.reporting import write_report as write_report
+    from cortexwave.comparison.resampling import (
+        hierarchical_bootstrap as hierarchical_bootstrap,
+    )
+    from cortexwave.comparison.rival_formats import rival_formats as rival_formats
     from cortexwave.comparison.study_document import load_study as load_study
     from cortexwave.lab.amplifier import Amplifier as Amplifier
     from cortexwave.lab.array_drawing import geometry_text as geometry_text
@@ -84,6 +91,7 @@ if TYPE_CHECKING:
     from cortexwave.lab.quality import channel_quality as channel_quality
     from cortexwave.lab.reading import ReaderOptions as ReaderOptions
     from cortexwave.lab.reading import read_lab as read_lab
+    from cortexwave.lab.sorted_units import sorted_units as sorted_units
     from cortexwave.lab.sources import Term as Term
     from cortexwave.learning.building import build_network as build_network
     from cortexwave.learning.hidden_states import hidden_recording as hidden_recording
@@ -159,6 +167,8 @@ if TYPE_CHECKING:
     from cortexwave.recording.reader import open_recording as open_recording
     from cortexwave.recording.recovery import recover as recover
     from cortexwave.recording.saving import save_recording as save_recording
+    from cortexwave.recording.unit_table import open_units as open_units
+    from cortexwave.recording.unit_table import spike_times as spike_times
     from cortexwave.schema import drive as drive
     from cortexwave.schema import events as events
     from cortexwave.sheet.lattice import Lattice as Lattice
@@ -224,6 +234,7 @@ _HOME = {
     "flow_modes": "analysis.flow_modes",
     "geometry_text": "lab.array_drawing",
     "hidden_recording": "learning.hidden_states",
+    "hierarchical_bootstrap": "comparison.resampling",
     "import_recording": "lab.importing",
     "information_by_wave_strength": "memory.wave_dependence",
     "joint_information": "memory.joint_information",
@@ -247,6 +258,7 @@ _HOME = {
     "on_lattice": "analysis.sites",
     "open_memory": "memory.measuring",
     "open_recording": "recording.reader",
+    "open_units": "recording.unit_table",
     "open_waves": "analysis.analyses",
     "parse_protocol": "protocol.loading",
     "parse_training": "learning.training_document",
@@ -271,6 +283,7 @@ _HOME = {
     "resume": "simulation",
     "resume_training": "learning.training",
     "rho_threshold": "analysis.source_measures",
+    "rival_formats": "comparison.rival_formats",
     "robust_flow": "analysis.flow",
     "run": "simulation",
     "run_sequence": "learning.sequence_op",
@@ -278,10 +291,13 @@ _HOME = {
     "save_recording": "recording.saving",
     "separability": "analysis.separability",
     "sequence_readout": "memory.sequences",
+    "session_permutation": "comparison.permutation",
     "shift_aligned_generalisation": "memory.alignment",
     "simulate": "simulation",
+    "sorted_units": "lab.sorted_units",
     "space_time_spectrum": "analysis.velocity",
     "spectrum_of": "lab.noise",
+    "spike_times": "recording.unit_table",
     "stimulus_locked_lags": "analysis.stimulus_locked",
     "surrogate": "analysis.nulls",
     "temporal_generalisation": "memory.generalisation",
