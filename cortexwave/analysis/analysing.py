@@ -27,7 +27,7 @@ from cortexwave.analysis.filters import blocks, margin_seconds
 from cortexwave.analysis.frame_sums import FrameSums
 from cortexwave.analysis.measures import MEASURES, measure
 from cortexwave.analysis.net_lags import net_lags
-from cortexwave.analysis.reduced import Reduced, reduced
+from cortexwave.analysis.reduced import reduced
 from cortexwave.analysis.shown_frames import shown_frames
 from cortexwave.analysis.sites import (
     Sites,
@@ -46,11 +46,7 @@ from cortexwave.recording.reader import open_recording
 MEMORY = 4 * 2**30  # bytes
 # Measured: arrays of a block's size that stand side by side at the worst moment.
 _ARRAYS = 18
-_SEGMENT = 60.0  # s that surrogates are made of
-# Measured by tracemalloc, 36 to 256 sites: 56 to 67 bytes for each number of a segment
-# while it is tested, and 10 to 16 MiB however short it is (of templates and scores).
-_SEGMENT_BYTES = 70
-_KEPT_BYTES = 16  # for each number of a segment that waits, joined to those before
+_SEGMENT = 60.0  # s that surrogates are made of, whatever the memory: p depends on it
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
 _MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
 _UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
@@ -88,8 +84,10 @@ def analyse(
     the sites allow. `count` surrogates for events and `alpha` as in `find_waves`.
     `wavelength` (mm): the shortest of waves that are known, as of a model; sites too
     coarse for it are refused. `memory` in bytes bounds what stands in memory at a time,
-    but for some 20 MiB, however long the recording is; events are tested in segments
-    of a minute, or of as much as half of it holds.
+    however long the recording is. Beside it, events take some 16 MiB and 130 bytes for
+    each site (256 at most) and frame (4 per cycle of the band's upper end) of the
+    minute that is tested at a time, 140 MiB of 10 x 10 sites up to 40 Hz at the most:
+    with less, what is found would depend on the memory.
     """
     steps = analysing(
         recording, output, band=band, seed=seed, variable=variable, method=method,
@@ -209,7 +207,7 @@ def _steps(
             sums.add(good)
             sums.keep(reduced(part, first=read.start + keep.start))
             for segment in sums.segments(
-                _segment(sums.kept, wanted), last=read.start + keep.stop == frames
+                _SEGMENT, last=read.start + keep.stop == frames
             ):
                 key = seed_of(wanted.seed, sums.tested)
                 sums.add_events(segment_events(
@@ -288,18 +286,8 @@ def _block_size(
             f"{rate:g} Hz, {several} trial(s) and feature(s), and "
             f"{margin / rate:.3g} s on either side for the filter"
         )
-    return size, margin
-
-
-def _segment(kept: Reduced | None, wanted: _Wanted) -> float:
-    """Seconds of a segment: a minute, or what half of the memory holds.
-
-    Trials and features wait together and are tested one by one.
-    """
-    assert kept is not None
-    trials, features, _, cells = kept.analytic.shape
-    frame = cells * (_SEGMENT_BYTES + _KEPT_BYTES * trials * features)
-    return min(_SEGMENT, wanted.memory / 2 / frame / kept.rate)
+    # equal ones: of a short last block the filter's end might spoil every frame
+    return -(-total // -(-total // size)), margin
 
 
 def _aliasing(part: xr.Dataset, wanted: _Wanted) -> str:

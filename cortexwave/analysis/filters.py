@@ -8,6 +8,7 @@ beyond it lies less than a share of 1e-4 of the energy of the filter's impulse r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import scipy.signal
@@ -80,10 +81,18 @@ def edge_seconds(
     lies, to either side for a zero-phase filter; a causal one is spoilt at the start
     only. At 1e-4 a step at the end leaves less than 2 % of its height beyond.
     """
+    low, high = check_band(band, rate)
     _sections(rate, band, order)
+    return _edge(rate, low, high, order, causal, share)
+
+
+@lru_cache(maxsize=8)  # block after block asks for the same
+def _edge(
+    rate: float, low: float, high: float, order: int, causal: bool, share: float
+) -> float:
     # finer sampling changes the time by less than 0.1 %
-    coarse = min(rate, _FINE_ENOUGH * band[1])
-    response = response_of(_sections(coarse, band, order))
+    coarse = min(rate, _FINE_ENOUGH * high)
+    response = response_of(_sections(coarse, (low, high), order))
     if not causal:
         response = both_ways(response)
     return reach(response**2, share) / coarse

@@ -250,7 +250,9 @@ def _one_row(values: xr.DataArray) -> xr.DataArray:
     bare = values.expand_dims(absent).variable.transpose(
         "trial", "feature", "time", *_site_dims(values)
     )
-    rows = np.asarray(bare.values).reshape(*bare.shape[:3], -1)
+    rows = np.asarray(bare.values).reshape(
+        *bare.shape[:3], int(np.prod(bare.shape[3:]))
+    )
     return xr.DataArray(rows, dims=("trial", "feature", "time", "site"))
 
 
