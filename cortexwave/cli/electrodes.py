@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Sheet = Annotated[Path, typer.Argument(help="Recording of a sheet.")]
 Map = Annotated[
     str,
-    typer.Option(help="utah_10x10, '8x8 0.4 mm', or a .cmp, .tsv, .csv, .json file."),
+    typer.Option(help="utah_10x10, '8x8 0.4 mm', .cmp, .tsv, .csv, .json or lab.h5."),
 ]
 Pitch = Annotated[str | None, typer.Option(help="Pitch of a .cmp map: '0.4 mm'.")]
 Source = Annotated[

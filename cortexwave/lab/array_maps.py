@@ -1,8 +1,9 @@
 """Electrode maps: the contacts of arrays with their places, named or read from a file.
 
 `electrode_map` takes what a person would write: "utah_10x10", "8x8 0.4 mm", (rows,
-columns, pitch), or a file (.cmp, .tsv, .csv, probeinterface's .json). Lab files and
-`observe` share the `Electrodes` that come of it. Rows rise with y, columns with x.
+columns, pitch), or a file (.cmp, .tsv, .csv, probeinterface's .json, a recording's
+.h5). Lab files and `observe` share the `Electrodes` that come of it. Rows rise with y,
+columns with x.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from cortexwave.errors import InputError
-from cortexwave.lab.electrodes import Electrodes, Shape, electrodes_at, pitch_of
+from cortexwave.lab.electrodes import (
+    Electrodes,
+    Shape,
+    electrodes_at,
+    electrodes_in,
+    pitch_of,
+)
 from cortexwave.units import quantity
 
 UNITS = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3}  # mm in one of each
@@ -96,9 +103,12 @@ def electrode_map(
         return read_table(path, unit=unit)
     if suffix == ".json":
         return read_probe(path)
+    if suffix == ".h5":
+        return electrodes_in(path)
     raise InputError(
         f"'{text}' names no electrodes; it is one of {', '.join(BUILT_IN)}, such as "
-        "'8x8 0.4 mm', or a file (.cmp, .tsv, .csv, probeinterface's .json)"
+        "'8x8 0.4 mm', or a file (.cmp, .tsv, .csv, probeinterface's .json, a "
+        "recording's .h5)"
     )
 
 

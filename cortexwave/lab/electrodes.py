@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -130,6 +131,27 @@ def electrodes_of(recording: xr.Dataset) -> Electrodes:
     arrays = [str(each) for each in recording["array"].values] \
         if "array" in recording.coords else []  # fmt: skip
     return electrodes_at([str(each) for each in labels], at, arrays=arrays)
+
+
+def electrodes_in(path: str | Path) -> Electrodes:
+    """The electrodes of a recording's file, those in space in their best plane."""
+    from cortexwave.lab.grid_finding import in_plane
+    from cortexwave.recording.reader import open_recording
+
+    with open_recording(path) as recording:
+        found = electrodes_of(recording)
+    at = found.positions.copy()
+    known = np.isfinite(at).all(axis=1)
+    if not known.any():
+        return found
+    if len(set(found.arrays)) > 1:
+        raise InputError(
+            f"{path}: {len(set(found.arrays))} arrays stand in space, in no plane of "
+            "all; import one of them (`cortexwave import --array`)"
+        )
+    at[known, :2] = in_plane(at[known])[0]
+    at[:, 2] = np.nan
+    return found.with_positions(at)
 
 
 def turned(

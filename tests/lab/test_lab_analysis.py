@@ -12,6 +12,7 @@ from cortexwave.analysis.sites import sites_of
 from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.cli import app
 from cortexwave.errors import InputError
+from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.grids import to_grid
 from cortexwave.lab.reading import read_lab
 from cortexwave.lab.signals import Contacts, Signal, as_recording
@@ -42,6 +43,23 @@ def test_contacts_in_space_have_the_distances_of_their_plane(tilt):
     np.testing.assert_allclose(apart, 0.4, rtol=1e-6)
     np.testing.assert_allclose(np.diff(sites.positions[:5], axis=0), [[0.4, 0.0]] * 4,
                                atol=1e-9)  # fmt: skip
+
+
+@pytest.mark.parametrize("tilt", [0.0, 40.0])
+def test_the_contacts_of_a_recordings_file_are_a_map(tmp_path, tilt):
+    path = save_recording(array_of(grid(tilt)), tmp_path / "lab.h5")
+    found = electrode_map(path)
+    assert found.labels == tuple(f"e{k}" for k in range(20))
+    assert found.pitch == pytest.approx(0.4)
+    apart = np.diff(found.positions[:, :2].reshape(4, 5, 2), axis=0)
+    np.testing.assert_allclose(np.linalg.norm(apart, axis=-1), 0.4, rtol=1e-6)
+
+
+def test_arrays_in_space_are_no_map_of_a_plane(tmp_path):
+    two = array_of(grid(40.0), ("a",) * 10 + ("b",) * 10)
+    path = save_recording(two, tmp_path / "lab.h5")
+    with pytest.raises(InputError, match=r"lab\.h5: 2 arrays stand in space"):
+        electrode_map(path)
 
 
 def test_between_arrays_there_is_no_gradient():
