@@ -1,0 +1,85 @@
+"""`cortexwave memory`: from a protocol with its analyses to results and a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import cortexwave as cw
+from cortexwave.cli import app
+from cortexwave.errors import CortexwaveError
+from cortexwave.memory.measuring import open_memory
+
+PROTOCOL = """
+cortexwave: 1
+kind: simulation
+title: "A line that remembers"
+sheet: {shape: [1, 12], spacing: 1 mm, boundary: open}
+model:
+  name: leaky_rate
+  parameters: {tau: 1 ms}
+  couplings:
+    lateral:
+      kernel: {kind: shift, velocity: 1.0, direction: +x}
+      delay: {speed: 0.1 m/s}
+stimuli:
+  - {kind: white_noise, clock: 20 ms, places: [{x: 0 mm}], amplitude: 0.5}
+run: {duration: 2 s, dt: 0.5 ms, seed: 3, backend: reference}
+record: {variables: [h], every: 10 ms}
+analyses:
+  - {kind: memory_function, lags: 10, surrogates: 19}
+  - {kind: lag_position, lags: 12, surrogates: 19}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("memory") / "run.h5"
+    return Path(cw.run(cw.parse_protocol(PROTOCOL), path))
+
+
+def _command(*words: object):
+    return CliRunner().invoke(app, ["memory", *map(str, words)], catch_exceptions=True)
+
+
+def test_a_run_is_measured_without_further_arguments(run, tmp_path):
+    output = tmp_path / "memory.h5"
+    done = _command(run, "-o", output)
+    assert done.exit_code == 0, done.output
+    assert output.with_suffix(".png").stat().st_size > 10_000
+    found = open_memory(output)
+    assert list(found) == ["memory_function", "lag_position"]
+    # 10 ms of conduction and 1 ms of the site's own from one site to the next; read off
+    # a clock of 20 ms over 12 sites, where a parabola is off by a tenth of a tick
+    assert found["lag_position"].speed.item() == pytest.approx(1000 / 11, rel=0.06)
+
+
+def test_options_may_stand_before_the_file_and_analyses_be_chosen(run, tmp_path):
+    output = tmp_path / "memory.h5"
+    done = _command("-o", output, "--json", run, "--analysis",
+                    "{kind: lag_position, lags: 12, surrogates: 19}")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert list(json.loads(done.stdout)["found"]) == ["lag_position"]
+
+
+def test_a_slip_in_an_analysis_is_named(run, tmp_path):
+    done = _command(run, "-o", tmp_path / "m.h5", "--analysis", "{kind: lag_position}")
+    assert isinstance(done.exception, CortexwaveError)
+    assert "lags" in str(done.exception)
+
+
+def test_a_result_that_is_there_is_not_replaced_unasked(run, tmp_path):
+    output = tmp_path / "memory.h5"
+    output.write_bytes(b"mine")
+    done = _command(run, "-o", output)
+    assert isinstance(done.exception, CortexwaveError)
+    assert output.read_bytes() == b"mine"
+
+
+def test_hidden_waves_is_a_command_of_its_own():
+    done = _command("hidden-waves", "--help")
+    assert done.exit_code == 0
+    assert "trained on a history task" in done.output
