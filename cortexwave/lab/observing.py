@@ -76,6 +76,8 @@ def observe(
     wrap       Along which axes a periodic sheet goes on; else an array that reaches
                beyond the sheet is refused.
     spread     sd of the Gaussian point spread in mm (Utah LFP: 0.1 to 0.25).
+    noise      Each is added at its ratio to the clean signal; `Noise.correlation` says
+               what contacts share of it.
     dead       Labels, or the share of sites that are dead, chosen by `seed`: NaN.
     frame      Whether x and y of the result are those of the "sheet", on which the
                directions of its waves hold, or of the "array" as its map has them.
