@@ -10,7 +10,7 @@ import typer
 from cortexwave.checking import read_band
 from cortexwave.cli.application import Json, Overwrite, Quiet, Settings, app
 from cortexwave.errors import InputError
-from cortexwave.terminal import print_json, say, watched
+from cortexwave.terminal import print_json, watched
 
 _DOCUMENTS = (".yaml", ".yml")
 
@@ -34,9 +34,6 @@ def compare(
         str, typer.Option(help="Column of the events that is decoded.")
     ] = "stimulus",
     jobs: Annotated[int, typer.Option(min=1, help="Sessions at a time.")] = 1,
-    thorough: Annotated[
-        bool, typer.Option(help="Robustness and recovery; the cost is said first.")
-    ] = False,
     settings: Settings = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -48,8 +45,6 @@ def compare(
     from cortexwave.protocol.changes import read_changes
 
     changes = read_changes(settings or [])
-    if thorough:
-        changes["thorough"] = True
     if len(paths) == 1 and paths[0].suffix in _DOCUMENTS:
         from cortexwave.comparison.study_document import load_study
 
@@ -59,10 +54,6 @@ def compare(
         study = load_study(paths[0]).with_changes(changes)
     else:
         study = _of_two(paths, band, window, label)
-    if study.thorough and not quiet:
-        from cortexwave.comparison.thorough import cost_statement
-
-        say(cost_statement(study))
     steps = comparing(study, output, jobs=jobs, overwrite=overwrite)
     found = watched(steps, quiet)
     page = write_report(found)
@@ -100,5 +91,5 @@ def _of_two(paths: list[Path], band: str | None, window: str | None, label: str)
         cut = (quantity(ends[0].strip(), "s"), quantity(ends[1].strip(), "s"))
     return smallest_study(
         paths[0].absolute(), paths[1].absolute(), band=read_band(band), window=cut,
-        label=label, surrogates=99, seed=0,
+        label=label, permutations=200, surrogates=99, seed=0,
     )  # fmt: skip

@@ -85,6 +85,7 @@ def compare(
     output: str | Path | None = None,
     window: tuple[float, float] | None = None,
     label: str = "stimulus",
+    permutations: int = 200,
     surrogates: int = 99,
     seed: int = 0,
 ) -> Comparison:
@@ -112,7 +113,7 @@ def compare(
                 )
         study = smallest_study(
             files["model"], files["lab"], band=band, window=window, label=label,
-            surrogates=surrogates, seed=seed,
+            permutations=permutations, surrogates=surrogates, seed=seed,
         )  # fmt: skip
         found = finished(comparing(study, folder, jobs=1, overwrite=False))
         if output is not None:
@@ -124,10 +125,13 @@ def compare(
 
 def smallest_study(
     model: Path, lab: Path, *, band: tuple[float, float],
-    window: tuple[float, float] | None, label: str, surrogates: int, seed: int,
+    window: tuple[float, float] | None, label: str, permutations: int,
+    surrogates: int, seed: int,
 ) -> Study:  # fmt: skip
     """A study of one recording on each side."""
-    memory = None if window is None else {"label": label, "window": list(window)}
+    memory = None if window is None else {
+        "label": label, "window": list(window), "permutations": permutations,
+    }  # fmt: skip
 
     def side(name: str, file: Path) -> dict[str, Any]:
         session = {"name": "1", "files": [str(file)]}

@@ -31,13 +31,7 @@ READOUTS = (
     "memory_function",
 )  # fmt: skip
 # Moments at which a readout is made: more cost time, and show nothing more.
-_MOMENTS = {
-    "identity": 60,
-    "filter_control": 20,
-    "generalisation": 30,
-    "alignment": 14,
-    "elapsed_time": 30,
-}
+_MOMENTS = {"identity": 60, "filter_control": 20, "alignment": 16, "elapsed_time": 30}
 _CONTROLS = 39  # surrogates of the filter control, each a filter and a decoding
 _SPEEDS, _DIRECTIONS = 6, 8  # velocities that are searched for a rigid shift
 
@@ -84,7 +78,7 @@ def memory_facts(
         ),
         "elapsed_time": lambda given: _elapsed(given, wanted, seed),
         "generalisation": lambda given: temporal_generalisation(
-            given, times=_times(given, "generalisation"), seed=seed,
+            given, times=_times(given, "alignment", after=True), seed=seed,
             places=places_of(recording, wanted.label), fold_count=wanted.folds // 2 + 1,
             permutations=wanted.permutations,
         ),

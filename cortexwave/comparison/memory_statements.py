@@ -23,6 +23,7 @@ from cortexwave.comparison.verdicts import (
     undetermined,
     wave_dependence_verdict,
 )
+from cortexwave.memory.verdict import format_of
 
 _NO_TRIALS = "the study names no trials to read out"
 
@@ -67,7 +68,7 @@ def format_found(sessions: Sequence[SessionFacts]) -> FormatFound:
                 continue
             if "aligned" not in moved:
                 continue
-            words.append(_format(made, moved))
+            words.append(str(format_of(made, moved)["format"].values))
     numbers = []
     for name in ("aligned_gain", "persistence", "drift"):
         known = [value.values for value in (value_of(s, name) for s in sessions)
@@ -78,10 +79,6 @@ def format_found(sessions: Sequence[SessionFacts]) -> FormatFound:
     if words and words.count(usual) <= len(words) / 2:
         usual = "undetermined"
     return FormatFound(usual, *numbers)  # type: ignore[arg-type]
-
-
-def _format(generalisation: xr.Dataset, alignment: xr.Dataset) -> str:
-    return "undetermined"
 
 
 def link_statement(found: Comparison) -> Statement:

@@ -97,12 +97,12 @@ def _waves(found: Comparison) -> str:
         f"against {study.surrogates} surrogates that keep the in-phase part of the "
         "cross-spectrum at every frequency and have no lags (seed "
         f"{study.seed}); net lags by sign flips. Distributions are of all episodes "
-        "follow a plane, expanding, contracting, rotating or spiral wave, of "
-        "of which the verdict is that waves travel. Median frequency and wavelength "
-        "those of frames with a phase-gradient directionality above 0.5, a "
-        "description. Spectra are medians over sites of Welch spectra in segments of "
-        "eight cycles; coherency against distance is the mean of six stretches of 10 "
-        "The non-separability index was compared with surrogates of one spatial "
+        "that follow a plane, expanding, contracting, rotating or spiral wave, in "
+        "recordings of which the verdict is that waves travel. Median frequency and "
+        "wavelength are those of frames with a phase-gradient directionality above "
+        "0.5, a description. Spectra are medians over sites of Welch spectra in "
+        "segments of eight cycles; coherency against distance is the mean of six "
+        "stretches of 10 s. The non-separability index was compared with surrogates of one spatial "
         "covariance and one spectrum."
     )
 
@@ -122,7 +122,7 @@ def _memory(found: Comparison) -> str:
     return (
         f"Trials were cut from {1e3 * asked.window[0]:g} to {1e3 * asked.window[1]:g} "
         f"ms around events and labelled by '{asked.label}'; the recordings were used "
-        "they are, without a band. Folds are whole trials, blocks together; labels "
+        "as they are, without a band. Folds are whole trials, blocks together; labels "
         f"were permuted {asked.permutations} times within blocks. "
         + ("Parameters: " + "; ".join(used) + "." if used else
            "No readout could be made.")

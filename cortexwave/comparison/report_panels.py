@@ -26,6 +26,7 @@ from cortexwave.view.comparison_material import (
 )
 from cortexwave.view.comparison_memory import (
     draw_decoding,
+    draw_dependence,
     draw_formats,
     draw_memory_functions,
 )
@@ -315,8 +316,8 @@ def _roses(found: Comparison) -> Panel:
         return _missing("no plane wave was found")
     return _drawn(draw_roses(roses), (
         "Directions of propagation of plane waves, counter-clockwise from +x; areas "
-        "shares. Of a model they are those of the sheet under the array, whose angle "
-        f"is {found.study.electrodes.rotation:g} deg."))  # fmt: skip
+        "are shares. Of a model they are those of the sheet under the array, whose "
+        f"angle is {found.study.electrodes.rotation:g} deg."))  # fmt: skip
 
 
 def _kinds(found: Comparison) -> Panel:
@@ -372,33 +373,50 @@ def _formats(found: Comparison) -> Panel:
         "persistence of accuracy by lag, and what a rigid shift of the field regains. "
         "Reference codes on a line (persistence at lags 1, 3, 6 / aligned gain at 3): "
         "wave .2 -.2 -.1 / above .8; static bump 1 1 1 / below 0; standing "
-        "returns after its period; chain 0 0 0 / below .1. A narrow diagonal alone "
-        "does not tell a wave from a chain."))  # fmt: skip
+        "oscillation, returns after its period; chain 0 0 0 / below .1. A narrow "
+        "diagonal alone does not tell a wave from a chain."))  # fmt: skip
 
 
 def _sequences(found: Comparison) -> Panel:
     if found.study.memory is None:
         return _missing(_NOT_ASKED)
-    return _missing(_reasons(found, "sequence"))
+    return _missing(
+        "trials are labelled by one item each; cortexwave.sequence_readout reads out "
+        "items by rank of a recording of sequences"
+    )
 
 
 def _dependence(found: Comparison) -> Panel:
     if found.study.memory is None:
         return _missing(_NOT_ASKED)
-    return _missing(_reasons(found, "wave_information"))
+    contrast, share = tables(found, "wave_information"), tables(found, "wave_share")
+    if not any([*contrast.values(), *share.values()]):
+        return _missing(_reasons(found, "wave_information"))
+    return _drawn(draw_dependence(contrast, share), (
+        "Left: bits of identity in trials of strong less those of weak waves, matched "
+        "in class, block and amplitude. Right: share of the bits of phasors that their "
+        "wave coordinates hold (eta). An association in recordings; phase at a site "
+        "needs an outcome of each trial (cortexwave.phase_at_site)."))  # fmt: skip
 
 
 def _propagator(found: Comparison) -> Panel:
-    return _missing(_reasons(found, "propagator"))
+    return _missing(
+        "for how long the sensors' noise is correlated is not known, and without it "
+        "noise is read as memory; cortexwave.propagator and topographic_shift take it"
+    )
 
 
 def _robustness(found: Comparison) -> Panel:
     sessions = len(found.lab_parts) + len(found.model_parts)
     return _missing(
-        "it is made on request (`thorough: true`); "
+        "this version does not run it, so that no verdict here is known to hold over "
+        "reference, band, spread and gate; "
         + size_statement(sessions, found.seconds / max(1, sessions))
     )
 
 
 def _recovery(found: Comparison) -> Panel:
-    return _missing("it is made on request (`thorough: true`)")
+    return _missing(
+        "it takes simulations of each rival at these numbers of trials "
+        "(cortexwave.comparison.recovery)"
+    )

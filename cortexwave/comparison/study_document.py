@@ -245,7 +245,6 @@ class Study(Document):
     # sha256 that `cortexwave check` prints: a declaration changed later is refused
     frozen: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     surrogates: int = Field(default=99, ge=19, le=100_000)
-    thorough: bool = False
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     _source: Source | None = PrivateAttr(default=None)

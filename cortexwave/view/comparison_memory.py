@@ -92,6 +92,35 @@ def draw_formats(generalisation: Sessions, alignment: Sessions) -> Figure:
     return figure
 
 
+def draw_dependence(contrast: Sessions, share: Sessions) -> Figure:
+    """Bits at high less at low wave strength, and the share of the wave modes."""
+    with pieces.journal_style():
+        figure, (left, right) = row_of_axes(2, height=1.4)
+        for axes, sessions, names, label in (
+            (left, contrast, ("difference", "low", "high"), "bits, strong less weak"),
+            (right, share, ("eta", "eta_low", "eta_high"), "share in wave modes"),
+        ):
+            known = [
+                (side, name, [float(table[each]) for each in names])
+                for side in SIDES
+                for name, table in sessions.get(side, ())
+                if names[0] in table
+            ]
+            if not known:
+                absent(axes, "not known")
+                continue
+            for row, (side, _, (middle, low, high)) in enumerate(known):
+                axes.plot([row, row], [low, high], color=COLOURS[side], lw=1)
+                axes.plot(row, middle, "o", color=COLOURS[side], ms=4)
+            axes.axhline(0, color=pieces.QUIET, lw=0.5)
+            axes.set_xticks(
+                range(len(known)), [f"{NAMES[s]}\n{n}" for s, n, _ in known],
+                fontsize=6,
+            )  # fmt: skip
+            axes.set(ylabel=label, xlim=(-0.6, len(known) - 0.4))
+    return figure
+
+
 def _matrix(axes, table: xr.Dataset) -> None:  # type: ignore[no-untyped-def]
     train, test = (1e3 * table[n].values for n in ("train_time", "test_time"))
     chance = float(table["chance"])

@@ -109,7 +109,7 @@ def draw_wavenumbers(
         figure, axes = row_of_axes(2, width=pieces.FULL_WIDTH, gap=1.35)
         for each in axes:  # room for the key of the second
             at = each.get_position()
-            each.set_position((at.x0, at.y0, at.width * 0.86, at.height))
+            each.set_position((at.x0, at.y0, at.width * 0.8, at.height))
         for each, side in zip(axes, SIDES, strict=True):
             tables = [(n, t) for n, t in sessions.get(side, ()) if "power" in t]
             each.set_title(NAMES[side] + (f", {tables[0][0]}" if tables else ""),
@@ -142,7 +142,7 @@ def draw_histograms(
                 absent(each, "no episodes")
                 continue
             pooled = np.concatenate(list(sides.values()))
-            low, high = np.quantile(pooled, [0.01, 0.99])
+            low, high = np.quantile(pooled, [0.03, 0.97])
             edges = np.linspace(low, max(high, low + 1e-9), 16)
             if name == "speed":
                 for band in references:
