@@ -118,6 +118,9 @@ if TYPE_CHECKING:
     from cortexwave.memory.elapsed_time import (
         decode_elapsed_time as decode_elapsed_time,
     )
+    from cortexwave.memory.features import features as features
+    from cortexwave.memory.features import phasor_trials as phasor_trials
+    from cortexwave.memory.features import phasors as phasors
     from cortexwave.memory.features import wave_trials as wave_trials
     from cortexwave.memory.fisher_memory import fisher_memory as fisher_memory
     from cortexwave.memory.fisher_memory import (
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
         temporal_generalisation as temporal_generalisation,
     )
     from cortexwave.memory.identity import decode_identity as decode_identity
+    from cortexwave.memory.intervals import decode_interval as decode_interval
     from cortexwave.memory.joint_information import (
         joint_information as joint_information,
     )
@@ -141,12 +145,14 @@ if TYPE_CHECKING:
     from cortexwave.memory.propagator import propagator as propagator
     from cortexwave.memory.propagator import rank_errors as rank_errors
     from cortexwave.memory.ringing import filter_control as filter_control
+    from cortexwave.memory.sequence_items import sequence_items as sequence_items
     from cortexwave.memory.sequences import sequence_readout as sequence_readout
     from cortexwave.memory.site_phase import phase_at_site as phase_at_site
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.memory.trials import trials_from as trials_from
     from cortexwave.memory.trials import trials_of as trials_of
+    from cortexwave.memory.verdict import format_of as format_of
     from cortexwave.memory.wave_dependence import (
         information_by_wave_strength as information_by_wave_strength,
     )
@@ -210,6 +216,7 @@ _HOME = {
     "decimation_test": "analysis.decimation",
     "decode_elapsed_time": "memory.elapsed_time",
     "decode_identity": "memory.identity",
+    "decode_interval": "memory.intervals",
     "decode_order": "memory.past_decoder",
     "decode_past": "memory.past_decoder",
     "decoding_controls": "memory.controls",
@@ -227,11 +234,13 @@ _HOME = {
     "export_matlab": "recording.mat_file",
     "export_nwb": "recording.export",
     "export_sheet": "learning.sheets",
+    "features": "memory.features",
     "filter_control": "memory.ringing",
     "find_waves": "analysis.events",
     "fisher_memory": "memory.fisher_memory",
     "fisher_memory_from_data": "memory.fisher_memory",
     "flow_modes": "analysis.flow_modes",
+    "format_of": "memory.verdict",
     "geometry_text": "lab.array_drawing",
     "hidden_recording": "learning.hidden_states",
     "hierarchical_bootstrap": "comparison.resampling",
@@ -266,6 +275,8 @@ _HOME = {
     "phase_at_site": "memory.site_phase",
     "phase_gradient": "analysis.gradient",
     "phase_singularities": "analysis.critical_points",
+    "phasor_trials": "memory.features",
+    "phasors": "memory.features",
     "plane_wave": "analysis.plane_fit",
     "prepare": "preparation",
     "processing_capacity": "memory.processing_capacity",
@@ -290,6 +301,7 @@ _HOME = {
     "save_hidden": "learning.hidden_states",
     "save_recording": "recording.saving",
     "separability": "analysis.separability",
+    "sequence_items": "memory.sequence_items",
     "sequence_readout": "memory.sequences",
     "session_permutation": "comparison.permutation",
     "shift_aligned_generalisation": "memory.alignment",
