@@ -42,7 +42,10 @@ from cortexwave.comparison.equivalence import (
 from cortexwave.comparison.intervals import Interval
 from cortexwave.comparison.permutation import session_permutation
 from cortexwave.comparison.primaries import MEASURED, Measured
-from cortexwave.comparison.resampling import hierarchical_bootstrap
+from cortexwave.comparison.resampling import (
+    distance_interval,
+    hierarchical_bootstrap,
+)
 from cortexwave.comparison.samples import Sample, sample
 from cortexwave.comparison.session_values import (
     KINDS,
@@ -119,9 +122,7 @@ def measure_row(
     ours, theirs = sides["model"], sides["lab"]
     distance = _distance(measured, ours, theirs, at)
     kept = [each for each in notes.get("notes", "").split("\n") if each]
-    apart = hierarchical_bootstrap(
-        [ours, theirs], distance, seed=seed, count=_DRAWS
-    )  # fmt: skip
+    apart = distance_interval(ours, theirs, distance, seed=seed, count=_DRAWS)
     ratio = _ratio(measured, ours, theirs, distance, seed)
     p, p_unit, why = _p(ours, theirs, distance, seed)
     kept += [why] if why else []

@@ -28,7 +28,12 @@ from cortexwave.comparison.facts_file import (
 from cortexwave.comparison.link_facts import wave_strength
 from cortexwave.comparison.measure_rows import measure_row
 from cortexwave.comparison.parts import Part
-from cortexwave.comparison.seen_models import Scale, contacts_of, seen_part
+from cortexwave.comparison.seen_models import (
+    Scale,
+    contacts_of,
+    seen_part,
+    simulated_parts,
+)
 from cortexwave.comparison.session_values import SessionFacts, value_of
 from cortexwave.comparison.study_document import parse_study
 from cortexwave.comparison.verdicts import is_permitted
@@ -369,3 +374,33 @@ def test_wave_strength_is_one_of_a_plane_wave_and_small_of_noise():
 def test_two_things_that_are_no_recordings_are_refused(array):
     with pytest.raises(InputError, match="the model is a int"):
         compare(3, array, band=(5.0, 20.0))  # type: ignore[arg-type]
+
+
+PROTOCOL = """\
+cortexwave: 1
+kind: simulation
+title: A pulse
+sheet: {shape: [8, 8], spacing: 0.1 mm, boundary: periodic}
+model: {name: damped_wave, parameters: {speed: 0.1 m/s, damping: 10 Hz}}
+run: {duration: 10 ms, dt: 0.2 ms, backend: reference}
+record: {variables: [u], every: 1 ms}
+"""
+
+
+def test_a_protocol_is_run_once_for_each_animal_and_seed(tmp_path):
+    (tmp_path / "sheet.yaml").write_text(PROTOCOL)
+    text = STUDY.split("model:")[0] + (
+        "model:\n  kind: protocol\n  file: sheet.yaml\n  source: u\n  animals:\n"
+        "    - {name: m1, seeds: [1, 2]}\n"
+        "    - {name: m2, seeds: [1], set: {model.parameters.speed: 0.2 m/s}}\n"
+    )
+    study = parse_study(text, file=str(tmp_path / "study.yaml"))
+    parts = list(simulated_parts(study, tmp_path))
+    assert [(p.subject, p.session) for p in parts] == [
+        ("m1", "1"), ("m1", "2"), ("m2", "1")]  # fmt: skip
+    assert all(part.variable == "u" for part in parts)
+    before = [part.file.stat().st_mtime_ns for part in parts]
+    again = list(simulated_parts(study, tmp_path))
+    assert [part.file.stat().st_mtime_ns for part in again] == before
+    with open_recording(parts[2].file) as recording:
+        assert recording.attrs["seed"] == 1
