@@ -43,6 +43,18 @@ def _unison_bursts(seed: int) -> xr.Dataset:
     return synthetic.mixture(noise, *bursts)
 
 
+def _standing_bursts(seed: int) -> xr.Dataset:
+    draw = np.random.default_rng(seed)
+    noise = synthetic.smooth_noise(SITES, length=0.0, seed=seed, **TIME)
+    bursts = [
+        synthetic.standing_wave(SITES, direction=draw.uniform(-180, 180),
+                                wavelength=4.0, frequency=12.0, amplitude=np.sqrt(2),
+                                window=(at, at + 0.5), **TIME)
+        for at in (0.8, 1.8, 2.8)
+    ]  # fmt: skip
+    return synthetic.mixture(noise, *bursts)
+
+
 NULLS: dict[str, Callable[[int], xr.Dataset]] = {
     "independent noise": _smooth(0.0),
     "noise smooth over 0.4 mm": _smooth(0.4),
@@ -52,6 +64,7 @@ NULLS: dict[str, Callable[[int], xr.Dataset]] = {
         SITES, seed=seed, **TIME
     ),
     "bursts in unison": _unison_bursts,
+    "bursts that stand": _standing_bursts,
 }
 
 
