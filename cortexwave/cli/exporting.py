@@ -24,7 +24,7 @@ from cortexwave.cli.electrodes import (
     seen_through,
 )
 from cortexwave.errors import InputError
-from cortexwave.terminal import print_path
+from cortexwave.terminal import print_path, say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,9 +117,26 @@ def export(
         look = look_of(
             source, gain, spacing, interval, position, rotation, spread, seed
         )
+        if kind == ".nwb" and gain is None:
+            look["gain"] = _said_gain(recording, electrodes, pitch, look)
         seen = seen_through(recording, electrodes, pitch, **look)
         _written(seen, output, kind, full_field, overwrite, about)
     print_path(output, as_json)
+
+
+def _said_gain(
+    path: Path, electrodes: str, pitch: str | None, look: dict[str, Any]
+) -> float | None:
+    """1 uV a unit where a model's unit is none of potential, said aloud; else None."""
+    from cortexwave.schema import field_names
+
+    seen = seen_through(path, electrodes, pitch, **look)
+    units = {str(seen[name].attrs["units"]) for name in field_names(seen)}
+    if units == {"uV"}:
+        return None
+    say(f"{path}: electrodes see values in '{', '.join(units)}', and NWB is in volts: "
+        "1 uV each, as no --gain says otherwise")  # fmt: skip
+    return 1.0
 
 
 def _written(

@@ -62,6 +62,22 @@ def test_a_sheet_is_exported_through_a_utah_array_without_a_fault(run, tmp_path)
         assert "simulated, not biological" in file["session_description"].asstr()[()]
 
 
+def test_without_a_gain_one_unit_of_a_model_is_a_microvolt_and_that_is_said(
+    run, tmp_path, capsys
+):
+    pynwb = pytest.importorskip("pynwb")
+    out = tmp_path / "out.nwb"
+    call("export", run, "--electrodes", "utah_10x10", "-o", out)
+    assert "1 uV each, as no --gain says otherwise" in capsys.readouterr().err
+    assert pynwb.validate(path=str(out)) == []
+    seen = observe(open_recording(run), "utah_10x10", seed=0, position="centre")
+    with h5py.File(out) as file:
+        stored = file["processing/ecephys/LFP/lfp/data"]
+        np.testing.assert_array_equal(stored[:], seen.lfp.values)
+        assert stored.attrs["conversion"] == 1e-6
+        assert "gain_uV" in file["general/notes"].asstr()[()]
+
+
 def test_a_recording_of_channels_is_exported_as_it_is(run, tmp_path, capsys):
     pytest.importorskip("pynwb")
     kept, out = tmp_path / "seen.h5", tmp_path / "seen.nwb"
@@ -127,7 +143,6 @@ def test_a_lab_recording_gets_its_subject_and_session(run, tmp_path):
         (["-o", "a.txt"], r"ends in \.txt; \.nwb, \.mat, \.csv"),
         (["-o", "a.nwb"], "is a sheet .*observe it by electrodes"),
         (["-o", "a.nwb", "--gain", "50 uV"], "--gain is of electrodes"),
-        (["-o", "a.nwb", "--electrodes", "utah_10x10"], r"--gain '50 uV'"),
         (["-o", "a.nwb", "--electrodes", "utah_10x10", "--full-field"],
          "a file of its own"),
         (["-o", "a.nwb", "--electrodes", "utah"], "'utah' names no electrodes"),
