@@ -9,7 +9,6 @@ on where it was.
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,8 +49,7 @@ class Comparison:
 
     `lab_parts` and `model_parts` are the recordings that were measured, the model's as
     seen through the lab's electrodes; `operators` (by the name of the part) says how,
-    `sheets` are the sheets behind them. `seconds` is what measuring took, as far as it
-    was not done before.
+    `sheets` are the sheets behind them.
     """
 
     study: Study
@@ -64,7 +62,15 @@ class Comparison:
     sheets: dict[str, Path]
     calibrated: Calibrated
     rows: dict[str, Row]
-    seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """What measuring took of all recordings, now or when it was done."""
+        return sum(
+            float(each["events"].attrs.get("took", 0.0))
+            for session in (*self.lab, *self.model)
+            for each in session.tables
+        )
 
     @property
     def primaries(self) -> list[Row]:
@@ -170,7 +176,6 @@ def comparing(
         raise InputError(f"jobs is {jobs}; 1 or more processes")
     if study.source.lines:  # read from a file
         check_study_document(study)
-    began = time.monotonic()
     folder = claim_folder(Path(folder), study, overwrite=overwrite)
     wanted = wanted_of(study)
     lab_parts = parts_of(study, "lab")
@@ -195,14 +200,13 @@ def comparing(
         seen, wanted, folder, jobs=jobs, before=len(lab_parts), total=total
     )
     model = sessions_of(seen, model_facts)
-    took = time.monotonic() - began
     yield Progress(total, total, "distances")
     rows = _rows(study, lab, model, scaled)
     yield Progress(total, total, "done")
     return Comparison(
         study, folder, tuple(lab), tuple(model), tuple(lab_parts), tuple(seen),
         {part.name: operator_of(part) for part in seen},
-        {part.name: part.file for part in given}, scaled, rows, took,
+        {part.name: part.file for part in given}, scaled, rows,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -28,12 +29,16 @@ from cortexwave.comparison.link_facts import link_facts
 from cortexwave.comparison.memory_facts import MemoryWanted, memory_facts
 from cortexwave.comparison.parts import Part, part_key, without_excluded
 from cortexwave.comparison.study_document import Study
-from cortexwave.comparison.wave_facts import wave_facts
+from cortexwave.comparison.wave_facts import (
+    power_spectrum,
+    table_or_reason,
+    wave_facts,
+)
 from cortexwave.errors import InputError, RunError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "3"
+_FACTS = "4"
 _LINK_PERMUTATIONS = 99  # each is two decodings
 
 
@@ -132,6 +137,7 @@ def waves_path(part: Part, folder: Path) -> Path:
 
 def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
     """All tables of one part, as a file; what cannot be made says why in it."""
+    began = time.monotonic()
     with open_recording(part.file) as opened:
         recording = without_excluded(opened, part)
         recording = recording.assign_attrs(source=part.file.name)
@@ -147,8 +153,12 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
                 count=wanted.surrogates, seed=wanted.seed,
             )  # fmt: skip
         except InputError as error:
-            for name in ("events", "field", "spectrum", "coherency", "radial"):
+            for name in ("events", "field", "coherency", "radial"):
                 facts.setdefault(name, undetermined(name, str(error)))
+            # a recording too short for the filter still has a spectrum
+            facts["spectrum"] = table_or_reason(
+                "spectrum", power_spectrum, recording, part, wanted.band
+            )
         if wanted.memory is not None:
             asked = wanted.memory
             facts |= memory_facts(recording, part, asked, seed=wanted.seed)
@@ -159,7 +169,7 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
                 seed=wanted.seed,
             )  # fmt: skip
         facts["events"].attrs |= {
-            "subject": part.subject, "session": part.session, "side": part.side,
+            "took": time.monotonic() - began, "subject": part.subject, "session": part.session, "side": part.side,
             "exclusions": json.dumps({"channels": part.channels, "times": part.times}),
         }  # fmt: skip
     return save_facts(facts, facts_path(part, folder), key=key)

@@ -53,16 +53,19 @@ def wave_facts(
     return {
         "events": _events(found, part),
         "field": _field(recording, found, part, band=band, count=count, seed=seed),
-        "spectrum": _or_reason("spectrum", power_spectrum, recording, part, band),
-        "coherency": _or_reason("coherency", mean_coherency, recording, part, band),
+        "spectrum": table_or_reason("spectrum", power_spectrum, recording, part, band),
+        "coherency": table_or_reason(
+            "coherency", mean_coherency, recording, part, band
+        ),
         "radial": _radial(found),
     }
 
 
-def _or_reason(
+def table_or_reason(
     name: str, function: Callable[..., xr.Dataset], recording: xr.Dataset, part: Part,
     band: tuple[float, float],
 ) -> xr.Dataset:  # fmt: skip
+    """What a function makes of a recording, or why it makes nothing."""
     try:
         return function(recording, variable=part.variable, band=band)
     except InputError as error:

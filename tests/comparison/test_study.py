@@ -178,6 +178,14 @@ def test_check_prints_the_hash_to_freeze_a_study_by(tmp_path):
     assert told["ok"] and parse_study(STUDY).declared in told["title"]
 
 
+def test_the_study_on_its_page_is_sound():
+    page = (Path(__file__).parents[2] / "docs" / "comparison.md").read_text()
+    study = parse_study(page.split("```yaml\n")[1].split("```")[0])
+    assert study.chosen_primaries[0] == "direction"
+    named = page.split("## Limits")[0]
+    assert all(f"{key}:" in named for key in ("lab", "model", "memory", "electrodes"))
+
+
 def test_the_schema_in_the_package_is_that_of_the_code():
     assert json.loads(SCHEMA.read_text()) == json_schema(), (
         "run `cortexwave schema study > cortexwave/comparison/study.schema.json`"
