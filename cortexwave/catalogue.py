@@ -55,6 +55,12 @@ def _first_line(described: type) -> str:
     return (described.__doc__ or "").strip().split("\n")[0]
 
 
+_LAB = {
+    "pynwb": "NWB, in and out", "neo": "makers' files", "mne": "BIDS, .fif, .edf",
+    "probeinterface": "maps of probes",
+}  # fmt: skip
+
+
 def health() -> list[dict[str, Any]]:
     """What works here; each finding has `what`, `ok`, `found`, `remedy`."""
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
@@ -70,6 +76,8 @@ def health() -> list[dict[str, Any]]:
         _package("scikit-learn", "pip install scikit-learn (the bundled digits)"),
         _finding("ffmpeg", shutil.which("ffmpeg"),
                  "install ffmpeg for .mp4 movies; .html and .gif need nothing"),
+        *(_package(name, f"pip install 'cortexwave[lab]' ({what})")
+          for name, what in _LAB.items()),
         _package("nbmake", "pip install 'cortexwave[notebook]'"),
         _package("jax", "pip install 'cortexwave[bench]' (only to compare speed)"),
     ]  # fmt: skip
