@@ -169,7 +169,8 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
                 seed=wanted.seed,
             )  # fmt: skip
         facts["events"].attrs |= {
-            "took": time.monotonic() - began, "subject": part.subject, "session": part.session, "side": part.side,
+            "took": time.monotonic() - began, "subject": part.subject,
+            "session": part.session, "side": part.side,
             "exclusions": json.dumps({"channels": part.channels, "times": part.times}),
         }  # fmt: skip
     return save_facts(facts, facts_path(part, folder), key=key)
