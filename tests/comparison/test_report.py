@@ -160,3 +160,31 @@ def test_a_browser_draws_every_panel_without_an_error(report):
     drawn = sum(panel["drawn"] for panel in told["panels"])
     assert f'data-pictures="{drawn}"' in done.stdout
     assert "data-errors" not in done.stdout and "CONSOLE" not in done.stderr
+
+
+def command(*words):
+    """A command in this process; errors are raised as they are."""
+    from cortexwave.cli import app
+
+    return app([str(word) for word in words], standalone_mode=False)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("a.h5",), "1 files; give one study"),
+    (("no1.h5", "no2.h5", "--band", "5 Hz:9 Hz"), "there is no file no1.h5, no2.h5"),
+    (("{0}", "{1}"), "two recordings need --band"),
+    (("{0}", "{1}", "--band", "5 Hz"), "two frequencies are due"),
+    (("{0}", "{1}", "--band", "5 Hz:9 Hz", "--window", "0 ms"), "two times are due"),
+])  # fmt: skip
+def test_the_command_names_what_is_wrong(words, message, pair, tmp_path):
+    given = [word.format(*pair) for word in words]
+    with pytest.raises(InputError, match=message):
+        command("compare", *given, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_has_its_own_band(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text("")
+    with pytest.raises(InputError, match="a study has its own"):
+        command("compare", study, "-o", tmp_path / "out", "--band", "5 Hz:9 Hz")
