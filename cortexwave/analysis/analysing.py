@@ -49,6 +49,9 @@ _ARRAYS = 18
 _SEGMENT = 60.0  # s that surrogates are made of, whatever the memory: p depends on it
 _CYCLES = 8  # of the lowest frequency, in a stretch of the spectrum
 _MOST_RIDGE_VALUES = 2**25  # of stretches, sites and frequencies; else no ridge
+_RIDGE_BYTES = (
+    32  # of each of them: its power and that of a surrogate, and sums of both
+)
 _UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
 
 
@@ -336,7 +339,7 @@ def _spectra(
     powers = stretches * sites.count * 16 * max(1.0, (high - low) * frames / rate)
     if "feature" in values.dims:
         ridge = _Made(None, "a ridge is of a field with one feature; select one")
-    elif powers > _MOST_RIDGE_VALUES:
+    elif powers > min(_MOST_RIDGE_VALUES, wanted.memory / _RIDGE_BYTES):
         ridge = _Made(None, (
             f"a ridge of {stretches} stretches of {sites.count} sites would not fit "
             "into memory; cortexwave.dispersion of a part of the recording gives one"
