@@ -9,4 +9,10 @@ multiplicity.py         many tests at once                     pipeline_grid.py
 scales.py, gates.py     two free scales; what must hold        published_bands.py
 recovery.py             whether rivals can be told apart       rival_formats.py
 verdicts.py             the only sentences there are
+
+study_document.py, study_material.py   the study        primaries.py   what is measured
+parts.py, measuring.py  every recording, measured once  seen_models.py  the operator
+wave_facts.py, memory_facts.py, link_facts.py           facts_file.py  tables of a part
+calibrating.py, session_values.py, measure_rows.py      comparing.py   all together
+report_*.py, panel_tables.py, methods_text.py           reporting.py   the page
 """

@@ -32,11 +32,8 @@ from cortexwave.comparison.seen_models import (
     simulated_parts,
 )
 from cortexwave.comparison.session_values import SessionFacts, sessions_of
-from cortexwave.comparison.study_document import (
-    Simulated,
-    Study,
-    check_study_document,
-)
+from cortexwave.comparison.study_document import Study, check_study_document
+from cortexwave.comparison.study_material import Simulated
 from cortexwave.errors import InputError
 from cortexwave.recording.saving import save_recording
 

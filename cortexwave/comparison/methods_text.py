@@ -13,7 +13,7 @@ from typing import Any
 from cortexwave.comparison.comparing import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.parts import excluded_sessions
-from cortexwave.comparison.study_document import Simulated
+from cortexwave.comparison.study_material import Simulated
 from cortexwave.provenance import attributes as provenance
 
 _DRAWS = 2000

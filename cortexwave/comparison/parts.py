@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 
 from cortexwave import schema
-from cortexwave.comparison.study_document import Recordings, Study
+from cortexwave.comparison.study_document import Study
+from cortexwave.comparison.study_material import Recordings
 from cortexwave.errors import InputError
 from cortexwave.provenance import sha256_of, sha256_of_file
 

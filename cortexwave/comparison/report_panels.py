@@ -11,9 +11,18 @@ from cortexwave.analysis.sites import picked, sites_of
 from cortexwave.comparison.comparing import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.gates import longest_span
+from cortexwave.comparison.panel_tables import drawn, missing, reasons, tables
 from cortexwave.comparison.parts import Part, without_excluded
 from cortexwave.comparison.pipeline_grid import size_statement
 from cortexwave.comparison.published_bands import modalities, reference_bands
+from cortexwave.comparison.report_memory_panels import (
+    decoding_panel,
+    dependence_panel,
+    formats_panel,
+    functions_panel,
+    propagator_panel,
+    sequences_panel,
+)
 from cortexwave.comparison.session_values import KINDS, SessionFacts, event_values
 from cortexwave.errors import InputError
 from cortexwave.provenance import sha256_of_file
@@ -24,16 +33,9 @@ from cortexwave.view.comparison_material import (
     draw_montages,
     draw_seen_sheet,
 )
-from cortexwave.view.comparison_memory import (
-    draw_decoding,
-    draw_dependence,
-    draw_formats,
-    draw_memory_functions,
-)
 from cortexwave.view.comparison_page import Panel
 from cortexwave.view.comparison_waves import (
     SIDES,
-    Sessions,
     draw_coherency,
     draw_histograms,
     draw_kinds,
@@ -42,8 +44,6 @@ from cortexwave.view.comparison_waves import (
     draw_wavenumbers,
 )
 from cortexwave.view.wave_distributions import Reference
-
-_NOT_ASKED = "the study has no key 'memory', so that no trials were read out"
 
 
 def report_panels(found: Comparison) -> tuple[Panel, ...]:
@@ -57,12 +57,12 @@ def report_panels(found: Comparison) -> tuple[Panel, ...]:
         ("F", "Speed, wavelength, frequency, duration", _histograms),
         ("G", "Directions, by session", _roses),
         ("H", "Kinds of episodes", _kinds),
-        ("I", "Identity and elapsed time from one snapshot", _decoding),
-        ("J", "Memory function", _functions),
-        ("K", "Temporal generalisation, aligned, and drift", _formats),
-        ("L", "Sequences", _sequences),
-        ("M", "Dependence on waves", _dependence),
-        ("N", "Propagator and shift (not diagnostic alone)", _propagator),
+        ("I", "Identity and elapsed time from one snapshot", decoding_panel),
+        ("J", "Memory function", functions_panel),
+        ("K", "Temporal generalisation, aligned, and drift", formats_panel),
+        ("L", "Sequences", sequences_panel),
+        ("M", "Dependence on waves", dependence_panel),
+        ("N", "Propagator and shift (not diagnostic alone)", propagator_panel),
         ("O", "Robustness over pipeline choices", _robustness),
         ("P", "Recovery of rival models", _recovery),
     )
@@ -77,37 +77,6 @@ def report_panels(found: Comparison) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
-def _missing(reason: str) -> Panel:
-    return Panel("", "", "", missing=reason)
-
-
-def _drawn(figure, caption: str) -> Panel:  # type: ignore[no-untyped-def]
-    return Panel("", "", caption, (figure,))
-
-
-def tables(found: Comparison, name: str) -> Sessions:
-    """The tables of one name by side, those that could be made, with their sessions."""
-    return {
-        side: [
-            (session.name, each[name]) for session in sessions
-            for each in session.tables if name in each and not _empty(each[name])
-        ]
-        for side, sessions in (("lab", found.lab), ("model", found.model))
-    }  # fmt: skip
-
-
-def _empty(table: xr.Dataset) -> bool:
-    """Whether nothing in a table is known."""
-    numbers = [v for v in table.data_vars.values() if v.dtype.kind == "f"]
-    return not any(bool(np.isfinite(v.values).any()) for v in numbers)
-
-
-def _reasons(found: Comparison, name: str) -> str:
-    said = [reason_of(each.get(name)) for session in (*found.lab, *found.model)
-            for each in session.tables]  # fmt: skip
-    return "; ".join(dict.fromkeys(each for each in said if each)) or "no data"
-
-
 def _provenance(found: Comparison) -> Panel:
     parts = [found.lab_parts[0], found.model_parts[0]]
     montages = [_montage(part) for part in parts]
@@ -115,7 +84,7 @@ def _provenance(found: Comparison) -> Panel:
         f"{part.file.name} {sha256_of_file(part.file)[:12]}"
         for part in (*found.lab_parts, *found.model_parts)
     )
-    return _drawn(
+    return drawn(
         draw_montages(montages),
         "Contacts of the first recording and of the model as it was seen; crosses are "
         "not used. x and y are those of the recording, in mm; directions are "
@@ -151,13 +120,11 @@ def _operator(found: Comparison) -> Panel:
             f"({'; '.join(spans) or 'speed not known'}).")  # fmt: skip
     part = found.model_parts[0]
     if not found.operators.get(part.name):
-        return _missing(
+        return missing(
             "the model's recordings are of channels, so that no operator was applied. "
             + said
         )
-    return _drawn(
-        draw_seen_sheet(_seen(found, part)), f"{found.calibrated.text} {said}"
-    )
+    return drawn(draw_seen_sheet(_seen(found, part)), f"{found.calibrated.text} {said}")
 
 
 def _seen(found: Comparison, part: Part) -> SeenSheet:
@@ -196,12 +163,12 @@ def _medians(found: Comparison, name: str) -> dict[str, float]:
 def _spectra(found: Comparison) -> Panel:
     made = tables(found, "spectrum")
     if not any(made.values()):
-        return _missing(_reasons(found, "spectrum"))
+        return missing(reasons(found, "spectrum"))
     slopes = "; ".join(
         f"{name}: slope {float(t['exponent']):.2f}, peak {float(t['peak']):.3g} Hz"
         for side in SIDES for name, t in made[side]
     )  # fmt: skip
-    return _drawn(
+    return drawn(
         draw_spectra(made, found.study.band),
         "Median over sites; thin lines are sessions, thick ones their mean; dotted, "
         f"the aperiodic line fitted outside the band (grey). {slopes}.",
@@ -211,8 +178,8 @@ def _spectra(found: Comparison) -> Panel:
 def _coherency(found: Comparison) -> Panel:
     made = tables(found, "coherency")
     if not any(made.values()):
-        return _missing(_reasons(found, "coherency"))
-    return _drawn(draw_coherency(made), (
+        return missing(reasons(found, "coherency"))
+    return drawn(draw_coherency(made), (
         "In the band. The imaginary part is ordered along the direction in which the "
         "lags add up, so that noise has a little of it."))  # fmt: skip
 
@@ -220,7 +187,7 @@ def _coherency(found: Comparison) -> Panel:
 def _wavenumbers(found: Comparison) -> Panel:
     made = tables(found, "radial")
     if not any(made.values()):
-        return _missing(_reasons(found, "radial"))
+        return missing(reasons(found, "radial"))
     said = []
     for side, sessions in tables(found, "field").items():
         for name, t in sessions:
@@ -228,7 +195,7 @@ def _wavenumbers(found: Comparison) -> Panel:
                 f"{'recording' if side == 'lab' else 'model'} {name}: {_net(t)}"
             )
     limits = (0.0, 1.5 * found.study.band[1])
-    return _drawn(draw_wavenumbers(made, limits, _medians(found, "median_speed")), (
+    return drawn(draw_wavenumbers(made, limits, _medians(found, "median_speed")), (
         "Power relative to the greatest at each frequency; the line is the median "
         f"speed. {'; '.join(said)}. NSI above chance says 'not separable in space and "
         "time', which smooth fields without waves are, too."))  # fmt: skip
@@ -280,9 +247,9 @@ def _histograms(found: Comparison) -> Panel:
                 np.concatenate(values) if values else np.zeros(0)
             )
     if not any(values.size for sides in samples.values() for values in sides.values()):
-        return _missing("no episode of a wave was found on either side")
+        return missing("no episode of a wave was found on either side")
     bands, said = _published(found)
-    return _drawn(
+    return drawn(
         draw_histograms(samples, [(name, label) for name, label, _ in names], bands),
         "All episodes that follow a wave, whatever the verdict on the recording; "
         f"dashed lines are medians. {said}",
@@ -313,8 +280,8 @@ def _roses(found: Comparison) -> Panel:
     roses = [(side, session.name, event_values(events, "direction"))
              for side, session, events in _episodes(found)]  # fmt: skip
     if not any(angles.size for _, _, angles in roses):
-        return _missing("no plane wave was found")
-    return _drawn(draw_roses(roses), (
+        return missing("no plane wave was found")
+    return drawn(draw_roses(roses), (
         "Directions of propagation of plane waves, counter-clockwise from +x; areas "
         "are shares. Of a model they are those of the sheet under the array, whose "
         f"angle is {found.study.electrodes.rotation:g} deg."))  # fmt: skip
@@ -327,88 +294,16 @@ def _kinds(found: Comparison) -> Panel:
         tally = np.bincount(codes, minlength=len(KINDS))
         counts.append((side, session.name, [int(each) for each in tally]))
     if not any(sum(each) for _, _, each in counts):
-        return _missing("no episode was found")
-    return _drawn(
+        return missing("no episode was found")
+    return drawn(
         draw_kinds(counts, KINDS),
         ("Episodes by kind; standing and synchronous ones are described, not tested."),
     )
 
 
-def _decoding(found: Comparison) -> Panel:
-    if found.study.memory is None:
-        return _missing(_NOT_ASKED)
-    identity, elapsed = tables(found, "identity"), tables(found, "elapsed_time")
-    if not any([*identity.values(), *elapsed.values()]):
-        return _missing(_reasons(found, "identity"))
-    return _drawn(
-        draw_decoding(identity, elapsed),
-        (
-            "Left: shrinkage discriminant on single snapshots, with the 95 % interval "
-            "of the first session and, dotted, the 95th percentile of permuted labels. "
-            "Right: time since onset by Gaussian likelihood, mean and sd of held-out "
-            "snapshots."
-        ),
-    )
-
-
-def _functions(found: Comparison) -> Panel:
-    if found.study.memory is None:
-        return _missing(_NOT_ASKED)
-    made = tables(found, "memory_function")
-    if not any(made.values()):
-        return _missing(_reasons(found, "memory_function"))
-    return _drawn(draw_memory_functions(made), (
-        "Held-out squared correlation less chance, mean over patches; dotted, the 95th "
-        "percentile of the greatest of circularly shifted drives."))  # fmt: skip
-
-
-def _formats(found: Comparison) -> Panel:
-    if found.study.memory is None:
-        return _missing(_NOT_ASKED)
-    made, aligned = tables(found, "generalisation"), tables(found, "alignment")
-    if not any([*made.values(), *aligned.values()]):
-        return _missing(_reasons(found, "generalisation"))
-    return _drawn(draw_formats(made, aligned), (
-        "Accuracy by time of training and of test (white: half of the range), the mean "
-        "persistence of accuracy by lag, and what a rigid shift of the field regains. "
-        "Reference codes on a line (persistence at lags 1, 3, 6 / aligned gain at 3): "
-        "wave .2 -.2 -.1 / above .8; static bump 1 1 1 / below 0; standing "
-        "oscillation, returns after its period; chain 0 0 0 / below .1. A narrow "
-        "diagonal alone does not tell a wave from a chain."))  # fmt: skip
-
-
-def _sequences(found: Comparison) -> Panel:
-    if found.study.memory is None:
-        return _missing(_NOT_ASKED)
-    return _missing(
-        "trials are labelled by one item each; cortexwave.sequence_readout reads out "
-        "items by rank of a recording of sequences"
-    )
-
-
-def _dependence(found: Comparison) -> Panel:
-    if found.study.memory is None:
-        return _missing(_NOT_ASKED)
-    contrast, share = tables(found, "wave_information"), tables(found, "wave_share")
-    if not any([*contrast.values(), *share.values()]):
-        return _missing(_reasons(found, "wave_information"))
-    return _drawn(draw_dependence(contrast, share), (
-        "Left: bits of identity in trials of strong less those of weak waves, matched "
-        "in class, block and amplitude. Right: share of the bits of phasors that their "
-        "wave coordinates hold (eta). An association in recordings; phase at a site "
-        "needs an outcome of each trial (cortexwave.phase_at_site)."))  # fmt: skip
-
-
-def _propagator(found: Comparison) -> Panel:
-    return _missing(
-        "for how long the sensors' noise is correlated is not known, and without it "
-        "noise is read as memory; cortexwave.propagator and topographic_shift take it"
-    )
-
-
 def _robustness(found: Comparison) -> Panel:
     sessions = len(found.lab_parts) + len(found.model_parts)
-    return _missing(
+    return missing(
         "this version does not run it, so that no verdict here is known to hold over "
         "reference, band, spread and gate; "
         + size_statement(sessions, found.seconds / max(1, sessions))
@@ -416,7 +311,7 @@ def _robustness(found: Comparison) -> Panel:
 
 
 def _recovery(found: Comparison) -> Panel:
-    return _missing(
+    return missing(
         "it takes simulations of each rival at these numbers of trials "
         "(cortexwave.comparison.recovery)"
     )

@@ -19,7 +19,8 @@ import xarray as xr
 from cortexwave import schema
 from cortexwave.analysis.sites import picked, sampling_rate
 from cortexwave.comparison.parts import Part, without_excluded
-from cortexwave.comparison.study_document import Simulated, Study
+from cortexwave.comparison.study_document import Study
+from cortexwave.comparison.study_material import Simulated
 from cortexwave.errors import InputError
 from cortexwave.lab.amplifier import Amplifier
 from cortexwave.lab.array_maps import electrode_map
