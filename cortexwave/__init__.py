@@ -72,7 +72,9 @@ if TYPE_CHECKING:
         hierarchical_bootstrap as hierarchical_bootstrap,
     )
     from cortexwave.comparison.rival_formats import rival_formats as rival_formats
+    from cortexwave.comparison.study_document import Study as Study
     from cortexwave.comparison.study_document import load_study as load_study
+    from cortexwave.comparison.study_document import parse_study as parse_study
     from cortexwave.lab.amplifier import Amplifier as Amplifier
     from cortexwave.lab.array_drawing import geometry_text as geometry_text
     from cortexwave.lab.array_maps import electrode_map as electrode_map
@@ -195,6 +197,7 @@ _HOME = {
     "Protocol": "protocol.document",
     "ReaderOptions": "lab.reading",
     "Session": "recording.nwb_session",
+    "Study": "comparison.study_document",
     "Subject": "recording.nwb_session",
     "Term": "lab.sources",
     "Training": "learning.training_document",
@@ -270,6 +273,7 @@ _HOME = {
     "open_units": "recording.unit_table",
     "open_waves": "analysis.analyses",
     "parse_protocol": "protocol.loading",
+    "parse_study": "comparison.study_document",
     "parse_training": "learning.training_document",
     "past_from_snapshot": "memory.snapshot",
     "phase_at_site": "memory.site_phase",
