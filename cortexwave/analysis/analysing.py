@@ -90,7 +90,8 @@ def analyse(
     however long the recording is. Beside it, events take some 16 MiB and 130 bytes for
     each site (256 at most) and frame (4 per cycle of the band's upper end) of the
     minute that is tested at a time, 140 MiB of 10 x 10 sites up to 40 Hz at the most:
-    with less, what is found would depend on the memory.
+    with less, what is found would depend on the memory. Net lags and the spectrum read
+    pieces of 2^22 values, for which 140 MiB stand in memory, too.
     """
     steps = analysing(
         recording, output, band=band, seed=seed, variable=variable, method=method,
