@@ -60,7 +60,7 @@ def edf_units(path: Path) -> tuple[dict[str, str], list[str]]:
             count = int(head[252:256])
             length, records = int(head[184:192]), int(head[236:244])
             if not 0 < count < 10_000 or length != 256 * (count + 1):
-                raise ValueError("its header is damaged")
+                raise ValueError
             part = stream.read(256 * count).decode("latin-1")
         labels = [part[16 * at : 16 * at + 16].strip() for at in range(count)]
         units = [part[96 * count + 8 * at :][:8].strip() for at in range(count)]
@@ -68,7 +68,10 @@ def edf_units(path: Path) -> tuple[dict[str, str], list[str]]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise RecordingError(f"{path} is not an EDF file: {error}") from error
+        raise RecordingError(
+            f"{path} is not an EDF file, or it is cut short: its header ({size:,} "
+            "bytes in all) does not tell how many signals and records there are"
+        ) from error
     due = length + 2 * sum(samples) * records
     if records < 1 or min(samples) < 1 or size < due:
         raise RecordingError(

@@ -23,6 +23,7 @@ import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import InputError, Interrupted, RecordingError
+from cortexwave.lab.doubts import doubts_of
 from cortexwave.lab.electrodes import Electrodes
 from cortexwave.lab.reading import ReaderOptions, lab_signal
 from cortexwave.lab.signals import Signal
@@ -108,7 +109,7 @@ def importing(
         raise InputError(f"{output}: is the file that is imported; name another")
     events, remarks = events_of_part(signal, wanted)
     units, amiss = _units(path, signal)
-    for remark in (*remarks, *amiss):
+    for remark in (*doubts_of(whole), *remarks, *amiss):
         warnings.warn(f"{path}: {remark}", stacklevel=2)
     attributes = _attributes(signal, wanted, remarks)
     attributes["source_files"] = ", ".join(file.name for file in files[:50])

@@ -54,11 +54,12 @@ def contacts_of(
     arrays = _arrays(table, rows)
     places = _places(table, rows, arrays, unit)
     good, reason = _judged(table, rows)
+    labels, doubt = _labels(table, rows, arrays)
     contacts = replace(
-        Contacts.named(_labels(table, rows, arrays), places.positions),
+        Contacts.named(labels, places.positions),
         array=tuple(arrays), good=good, reason=tuple(reason),
     )  # fmt: skip
-    said = {"positions": places.said}
+    said = {"positions": places.said} | ({"labels": doubt} if doubt else {})
     for attribute, column in (("reference", "reference"),
                               ("hardware_filter", "filtering"),
                               ("location", "location")):  # fmt: skip
@@ -97,19 +98,31 @@ def _arrays(table: Any, rows: np.ndarray) -> list[str]:
     return [str(getattr(groups[int(row)], "name", "")) for row in rows]
 
 
-def _labels(table: Any, rows: np.ndarray, arrays: list[str]) -> list[str]:
-    """Labels that stand once each; ids, or rows, where a table's own do not."""
+def _labels(table: Any, rows: np.ndarray, arrays: list[str]) -> tuple[list[str], str]:
+    """Labels that stand once each, and what is to be said of them, or "".
+
+    Of several columns the first whose labels tell channels apart, alone or with the
+    array before them; ids, or rows, where a table's own do not.
+    """
     tried: list[list[str]] = []
+    column = ""
     for name in _LABELS:
         own = _texts(table, name, rows)
         if own is not None and all(own):
+            column = column or name
             tried += [own, [f"{array}:{label}" for array, label
                             in zip(arrays, own, strict=True)]]  # fmt: skip
     tried.append([str(value) for value in column_of(table.id.data)[rows].tolist()])
     tried.append([str(row) for row in rows.tolist()])
-    for labels in tried:
+    own_labels = len(tried) - 2
+    for number, labels in enumerate(tried):
         if len(set(labels)) == len(labels):
-            return labels
+            twice = column and number >= own_labels
+            kind = ("ids", "row numbers")[max(number - own_labels, 0)]
+            return labels, (
+                f"those of the column '{column}' stand twice; {kind} of the table are "
+                "taken" if twice else ""
+            )  # fmt: skip
     raise InputError("its electrodes name a row of the table twice")
 
 

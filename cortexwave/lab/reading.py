@@ -27,6 +27,13 @@ from cortexwave.lab.signals import Contacts, Signal, as_recording
 
 # Where several know a file, the first of these reads it: the most particular first.
 _ORDER = ("nwb", "bids", "mne_raw", "vendor", "matlab", "arrays")
+# Files that are told by their first bytes, too: what one is that has others.
+_MAKERS = {
+    **dict.fromkeys((".ns1", ".ns2", ".ns3", ".ns4", ".ns5", ".ns6", ".nev"),
+                    "a Blackrock"),
+    ".rhd": "an Intan", ".rhs": "an Intan", ".ncs": "a Neuralynx", ".plx": "a Plexon",
+    ".smr": "a Spike2",
+}  # fmt: skip
 _NUMBERED = re.compile(r"(.*?)0*(\d+)")
 _SHOWN = 40
 
@@ -107,6 +114,13 @@ def reader_of(path: Path) -> ModuleType:
     for reader in readers:
         if reader.recognises(path):
             return reader
+    if path.is_file() and path.stat().st_size == 0:
+        raise RecordingError(f"{path}: an empty file")
+    if path.is_file() and path.suffix.lower() in _MAKERS:
+        raise RecordingError(
+            f"{path}: does not begin as {_MAKERS[path.suffix.lower()]} file "
+            f"{path.suffix.lower()} does; it is damaged, or has the wrong name"
+        )
     kind = "folder" if path.is_dir() else "file"
     raise RecordingError(
         f"{path}: no reader knows this {kind}; there are "
@@ -229,6 +243,8 @@ def with_electrodes(signal: Signal, electrodes: Electrodes) -> Signal:
         name for name, row in zip(contacts.names, rows, strict=True) if row is None
     ]
     attributes = {**signal.attributes, "electrodes_matched": how}
+    for name in ("positions", "coordinates"):  # of places that are replaced
+        attributes.pop(name, None)
     if without:
         attributes["electrodes_without"] = ", ".join(without)
     placed = Contacts(contacts.names, at, tuple(arrays), contacts.good, contacts.reason)

@@ -55,6 +55,7 @@ def labelled_contacts(
 ) -> Contacts:
     """Contacts of some labels; `stored` is the array of `positions.variable`."""
     contacts = Contacts.named(labels, _positions(said, labels, stored))
+    _check_apart(said, contacts)
     for number, label in enumerate(said.bad):
         if label not in labels:
             raise said.fault(("bad", number), (
@@ -63,6 +64,22 @@ def labelled_contacts(
     good = np.array([label not in said.bad for label in labels])
     reason = tuple("" if fine else "bad in the sidecar" for fine in good)
     return Contacts(contacts.names, contacts.positions, contacts.array, good, reason)
+
+
+def _check_apart(said: Sidecar, contacts: Contacts) -> None:
+    """Raise a fault where two contacts stand at one place: no gradient is there."""
+    first: dict[tuple[float, ...], str] = {}
+    for name, at in zip(contacts.names, contacts.positions, strict=True):
+        if not np.isfinite(at[:2]).all():
+            continue
+        place = tuple(np.nan_to_num(at).tolist())  # z absent: 0
+        twin = first.setdefault(place, name)
+        if twin != name:
+            at_mm = ", ".join(f"{value:g}" for value in at if np.isfinite(value))
+            raise said.fault(("positions",), (
+                f"{twin} and {name} stand at one place ({at_mm} mm); each contact has "
+                "its own, and n/a is for one that is unknown"
+            ))  # fmt: skip
 
 
 def _positions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from cortexwave.provenance import sha256_of_file
 # and the values that a header stands for. Other bands (.ns2 beside .ns5) are not.
 _ENDINGS = (".nev", ".vmrk", ".eeg", ".dat", ".tsv", ".json", ".yaml", ".meta", ".bin")
 _OF_FOLDERS = (".oebin", ".continuous")  # Open Ephys: the folder is the recording
+_PERSON = re.compile(r"sub-[^_]+_(ses-[^_]+_)?")
+_SHARED = ("_electrodes.tsv", "_coordsystem.json")
 _MOST = 10_000  # files in a folder
 
 
@@ -44,10 +47,13 @@ def _beside(source: Path) -> list[Path]:
             )
         return found
     stem = source.name[: -len(source.suffix) or None].removesuffix("_ieeg")
+    person = _PERSON.match(source.name)  # of BIDS, whose electrodes all runs share
     beside = [
         path for path in sorted(source.parent.glob("*"))
         if path.suffix.lower() in _ENDINGS and path.is_file()
-        and (path.stem == stem or path.name.startswith(f"{stem}_"))
+        and (path.stem == stem or path.name.startswith(f"{stem}_")
+             or (person and path.name.startswith(person[0])
+                 and path.name.endswith(_SHARED)))
     ]  # fmt: skip
     return sorted({source, *beside})
 

@@ -266,6 +266,9 @@ def test_edf_is_as_it_was_written_and_slower_channels_are_left_out(tmp_path):
     np.testing.assert_allclose(frames[:, 1], 1e3 * values["A2"], atol=3.1)
     np.testing.assert_allclose(other.read(0, 400)[:, 0], values["T"], atol=0.0031)
     raw = (tmp_path / "a.edf").read_bytes()
+    (tmp_path / "b.edf").write_bytes(raw[:252] + b"many" + raw[256:])
+    with pytest.raises(RecordingError, match=r"b\.edf is not an EDF file.*its header"):
+        bids.signals(tmp_path / "b.edf")
     (tmp_path / "a.edf").write_bytes(raw[:-10])
     with pytest.raises(RecordingError, match=r"a\.edf is cut short or damaged"):
         bids.signals(tmp_path / "a.edf")

@@ -324,6 +324,16 @@ def test_arrays_are_kept_apart_and_equal_labels_bear_their_name():
     assert contacts.names == ("array0:a", "array0:b", "array1:a", "array1:b")
 
 
+def test_labels_that_stand_twice_are_replaced_and_that_is_said():
+    contacts, said = _contacts({"label": ["a", "a", "b"]}, count=3)
+    assert contacts.names == ("0", "1", "2")
+    assert said["labels"] == (
+        "those of the column 'label' stand twice; ids of the table are taken"
+    )
+    assert "labels" not in _contacts({"label": ["a", "b"]}, count=2)[1]
+    assert "labels" not in _contacts({}, count=2)[1]
+
+
 @pytest.mark.parametrize(("column", "values"), [
     ("good", [True, False]), ("bad", [False, True]), ("is_bad", [0, 1]),
     ("status", ["good", "bad"]), ("good", [np.nan, 0.0]), ("bad", ["no", "yes"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -137,6 +138,40 @@ def test_files_unknown_absent_or_empty_are_said_so(path, readers, tmp_path):
         RecordingError, match="no reader knows this file; there are toys"
     ):
         read_lab(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        ("a.ns5", b"", "an empty file"),
+        ("a.ns5", b"x" * 999, r"does not begin as a Blackrock file \.ns5 does"),
+        ("a.rhd", bytes(999), r"does not begin as an Intan file \.rhd does"),
+        ("a.PLX", b"x" * 999, r"does not begin as a Plexon file \.plx does"),
+    ],
+)
+def test_a_damaged_file_of_a_maker_is_not_called_of_no_kind(tmp_path, name, raw, said):
+    (tmp_path / name).write_bytes(raw)
+    with pytest.raises(RecordingError, match=said):
+        read_lab(tmp_path / name)
+
+
+def test_two_contacts_of_a_sidecar_at_one_place_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((50, 3)))
+    (tmp_path / "a.yaml").write_text(
+        "axes: [time, channel]\nrate: 1 kHz\nunits: uV\npositions: {unit: mm, table: "
+        "{ch1: [0, 0], ch2: [0.4, 0], ch3: [0, 0]}}\n"
+    )
+    with pytest.raises(InputError, match=r"4: positions: ch1 and ch3 stand at one"):
+        read_lab(tmp_path / "a.npy")
+
+
+def test_what_the_file_said_of_positions_goes_where_a_map_replaces_them(path):
+    said = {"positions": "unknown", "reference": "skull"}
+    signal = replace(toy_signal(path, "lfp", LABELS), attributes=said)
+    mapped = electrodes_at(LABELS, np.array([(0, 0), (1, 0), (2, 0)]))
+    assert with_electrodes(signal, mapped).attributes == {
+        "reference": "skull", "electrodes_matched": "by label",
+    }  # fmt: skip
 
 
 def test_maps_and_recordings_of_our_own_are_told_apart_from_labs(tmp_path):

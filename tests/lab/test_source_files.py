@@ -38,6 +38,17 @@ def test_events_and_tables_belong_to_a_recording_other_bands_do_not(made):
     ]  # fmt: skip
 
 
+def test_electrodes_that_runs_share_belong_to_a_bids_recording(made):
+    stem = "sub-1_ses-a"
+    folder = made(f"{stem}_task-x_ieeg.vhdr", f"{stem}_space-mni_electrodes.tsv",
+                  f"{stem}_space-mni_coordsystem.json", f"{stem}_task-y_channels.tsv",
+                  "sub-1_ses-b_electrodes.tsv")  # fmt: skip
+    assert names_of(folder / f"{stem}_task-x_ieeg.vhdr") == [
+        f"{stem}_space-mni_coordsystem.json", f"{stem}_space-mni_electrodes.tsv",
+        f"{stem}_task-x_ieeg.vhdr",
+    ]  # fmt: skip
+
+
 def test_a_folder_is_all_that_is_in_it_but_what_is_being_written(made):
     folder = made("r/structure.oebin", "r/continuous/x/continuous.dat", "r/out.h5.part")
     assert names_of(folder / "r" / "structure.oebin") == [
