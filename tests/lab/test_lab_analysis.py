@@ -84,6 +84,21 @@ def test_the_command_takes_one_array_laid_on_its_grid(tmp_path, capsys):
     assert found.maps["y"].size == 4 and found.maps["x"].size == 5
 
 
+def test_electrodes_are_drawn_on_the_grid_of_one_array(tmp_path):
+    places = np.concatenate([grid(40.0), grid(0.0) + 20.0])
+    two = array_of(places, ("a",) * 20 + ("b",) * 20)
+    path = save_recording(two, tmp_path / "two.h5")
+    words = ["view", str(path), "-o", str(tmp_path / "two.png")]
+    with pytest.raises(InputError, match=r"2 arrays; say which.*'a' or 'b'"):
+        app(words, standalone_mode=False)
+    app([*words, "--array", "b"], standalone_mode=False)
+    assert (tmp_path / "two.png").stat().st_size > 1000
+    sheet = save_recording(to_grid(two, array="a"), tmp_path / "sheet.h5")
+    with pytest.raises(InputError, match="no recording of electrodes; leave --array"):
+        app(["view", str(sheet), "-o", str(tmp_path / "s.png"), "--array", "a"],
+            standalone_mode=False)  # fmt: skip
+
+
 def test_a_tilted_line_is_told_how_it_is_laid():
     places = np.column_stack([np.arange(6), np.arange(6), np.zeros(6)]) * 0.4
     recording = array_of(places)
