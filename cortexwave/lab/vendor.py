@@ -32,7 +32,7 @@ def signals(
 
     `stream` picks one, by the maker's name ("ns5"; all that stand in the file, or
     beside a .nev, if None). Frames missing for at most `gap_tolerance` s are NaN; a
-    longer gap begins another signal, named ns5_2 and so on. Blackrock's analog inputs
+    longer gap parts them, into ns5_1, ns5_2 and so on. Blackrock's analog inputs
     are a signal apart, ns5_analog. Digital words and comments are `events`, kind
     "digital", "serial" or "comment", the word or text as item; of neo's events the
     kind is the channel, the item the label. What neo reads is parted at every gap

@@ -52,7 +52,7 @@ class Field:
         if self.lattice and not full:
             raise InputError(
                 f"field '{name}' is a sheet (y, x): observe it by electrodes, or ask "
-                "for all of it by full_field=True"
+                "for all of it by full_field=True (--electrodes, --full-field)"
             )
         if values.dtype.kind not in "iuf" or not values.size:
             raise InputError(f"field '{name}' holds no real numbers")

@@ -109,7 +109,8 @@ def _date(attrs: dict[str, Any], *, simulated: bool) -> datetime:
         return datetime.now(UTC)
     raise InputError(
         "NWB states when a session began, and the recording does not say it: give "
-        "session=Session(start=...) with a time zone"
+        "session=Session(start=...) with a time zone (--start "
+        "2020-03-01T12:00+01:00)"
     )
 
 
