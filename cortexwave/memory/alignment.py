@@ -17,13 +17,14 @@ from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier, lda_scores, ridge_scores
 from cortexwave.memory.dealing import (
     check_permutations,
-    groups_of,
     resampled,
     resampling_unit,
+    splits_of,
 )
 from cortexwave.memory.generalisation import class_weights, drawn_shares, moments
+from cortexwave.memory.identity import check_real
 from cortexwave.memory.shifts import Boundary, SiteArray, trial_sites
-from cortexwave.memory.trials import Trials, folds
+from cortexwave.memory.trials import Trials
 
 _MOST_BYTES = 2**31  # of the table of what is right
 _SCORES_AT_ONCE = 2**21
@@ -56,11 +57,13 @@ def shift_aligned_generalisation(
     velocity turned round; `gain` = (aligned - still) / (still at lag 0 - chance) and
     `gain_mirrored`, each gain with `_low` and `_high` (95 %). `mean_gain` over lags
     above 0, with interval; `p`: the same search with the times b dealt within each
-    trial reaches aligned - still in so many. `speed` (mm/s) and `direction` (deg)
-    most folds chose, and `agreement`, the share of folds that did. NaN gains where
-    accuracy at lag 0 is no more than chance by 1.645 of its error (`reason`).
+    trial, to other times than a, reaches aligned - still in so many. `speed` (mm/s) and
+    `direction` (deg) most folds chose, and `agreement`, the share of folds that did.
+    NaN gains where accuracy at lag 0 is no more than chance by 1.645 of its error
+    (`reason`).
     """
     check_permutations(permutations)
+    check_real(trials)
     chosen, clock = moments(trials, times)
     array = trial_sites(chosen.positions, boundary)
     velocities = _velocities(speeds, directions, array)
@@ -71,8 +74,8 @@ def shift_aligned_generalisation(
             f"longest is {longest} s; it is from {step:g}, one step of the times, to "
             f"{step * (clock.size - 1):g}, all of them"
         )
-    codes, groups = chosen.codes, groups_of(chosen)
-    splits = folds(chosen.labels, groups, count=fold_count, seed=seed)
+    codes = chosen.codes
+    splits = splits_of(chosen, count=fold_count, seed=seed)
     if len(splits) < 3:
         raise InputError(f"{len(splits)} folds; 3 are due: one to test, one to choose "
                          "the velocity on, one to learn from")  # fmt: skip
@@ -215,7 +218,7 @@ class _Search:
                         f, a[None, :, None], others[:, None, None],
                         b[others][:, :, None], moves,
                     ]  # (trial, a, velocity)  # fmt: skip
-                    score[f] += self.weight[others] @ right.mean(axis=1)
+                    score[f] += self.weight[others] @ _mean_apart(right, a, b[others])
         return score.argmax(axis=1)
 
     def right(self, times: np.ndarray, best: np.ndarray | None) -> np.ndarray:
@@ -229,13 +232,27 @@ class _Search:
                         else self.plan.at[best[self.fold], lag, sign])  # fmt: skip
                 right = self.table[self.fold[:, None], a[None], trials[:, None], b,
                                    move[:, None]]  # fmt: skip
-                made[:, lag] += right.mean(axis=1) / 2
+                if lag:
+                    made[:, lag] += _mean_apart(right[..., None], a, b)[:, 0] / 2
+                else:
+                    made[:, lag] += right.mean(axis=1) / 2
         return made
 
     @staticmethod
     def _pairs(lag: int, count: int) -> list[tuple[int, np.ndarray]]:
         """Sign (0: b after a) and times a for which b is there."""
         return [(0, np.arange(count - lag)), (1, np.arange(lag, count))]
+
+
+def _mean_apart(right: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Mean (trial, velocity) of (trial, a, velocity) over the times b other than a.
+
+    Dealt times may meet a decoder's own, which no lag above 0 does: where the code
+    changes all is right there that was not moved, and a null with them would be low.
+    """
+    apart = (b != a).astype(float)
+    count = np.maximum(apart.sum(axis=1), 1)
+    return np.asarray(np.einsum("tav,ta->tv", right, apart) / count[:, None])
 
 
 def _table(

@@ -51,6 +51,8 @@ def lda_scores(
     """
     z, seen, variance, sites = _principal(train, test)
     n, deals = len(z), len(dealt)
+    if not sites:
+        return np.zeros((deals, len(test), classes))
     sums, counts = _class_sums(z, dealt, classes)  # (deal, axis, class), (deal, class)
     safe = np.maximum(counts, 1)
     means = sums / safe[:, None]
@@ -85,13 +87,13 @@ def ridge_scores(
     classes are not preferred. Strength by generalised cross-validation (Golub, Heath
     & Wahba 1979, Technometrics 21:215) over all classes together.
     """
-    z, seen, variance, _ = _principal(train, test)
+    z, seen, variance, sites = _principal(train, test)
     n, deals = len(z), len(dealt)
+    if not sites:
+        return np.zeros((deals, len(test), classes))
     sums, counts = _class_sums(z, dealt, classes)
     share = np.maximum(counts, 0.5) / n
     power = n * variance  # squared singular values
-    if not power.size:
-        return np.zeros((deals, len(test), classes))
     explained = np.sum(sums**2, axis=2) / power  # (deal, axis)
     total = np.sum(counts * (1 - counts / n), axis=1)  # of the centred indicators
     strengths = _RIDGES * power.mean()

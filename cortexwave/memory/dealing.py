@@ -13,11 +13,12 @@ from scipy.special import gammaln
 from scipy.stats import norm
 
 from cortexwave.errors import InputError
-from cortexwave.memory.trials import Trials
+from cortexwave.memory.trials import Trials, folds
 
 LEAST_PERMUTATIONS = 19
 _LEAST_GROUPS = 5  # to draw groups again; fewer do not show how groups differ
 _RESAMPLES = 400
+_MANY_VALUES = 20
 
 Splits = list[tuple[np.ndarray, np.ndarray]]
 
@@ -27,30 +28,50 @@ def groups_of(trials: Trials) -> np.ndarray:
     return _numbered(trials.subject, trials.session, trials.block)
 
 
+def splits_of(
+    trials: Trials, *, count: int, seed: int, labels: np.ndarray | None = None
+) -> Splits:
+    """Folds of trials: blocks are not divided, nor stretches that share frames.
+
+    `labels` (trial,), of which each fold gets its share, are the trials' own or given.
+    `InputError` where trials are copies, which would stand on both sides.
+    """
+    _refuse_copies(trials.values)
+    groups = groups_of(trials)
+    if np.unique(groups).size == 1 and trials.stretch is not None:
+        groups = trials.stretch
+    return folds(
+        trials.labels if labels is None else labels, groups, count=count, seed=seed
+    )
+
+
 def deals(
-    codes: np.ndarray, groups: np.ndarray, splits: Splits, *, count: int, seed: int
-) -> np.ndarray:
-    """Labels (1 + count, trial): the truth, then dealt anew within group and fold."""
+    codes: np.ndarray, groups: np.ndarray, splits: Splits, *, count: int, seed: int,
+    stretch: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Labels (1 + count, trial): the truth, then dealt anew within group and fold.
+
+    Trials of one `stretch` (trial,) trade theirs with another of as many, in order:
+    what shares frames is not exchangeable one by one.
+    """
     check_permutations(count)
-    fold = np.zeros(codes.size, dtype=int)
-    for k, (_, test) in enumerate(splits):
-        fold[test] = k
     draw = np.random.default_rng(seed)
     made = np.tile(codes, (1 + count, 1))
-    for cell in _cells(groups, fold):
-        made[1:, cell] = draw.permuted(made[1:, cell], axis=1)
+    for cell in _cells(groups, splits, stretch):  # (unit, trial)
+        order = draw.permuted(np.tile(np.arange(len(cell)), (count, 1)), axis=1)
+        made[1:, cell.reshape(-1)] = codes[cell][order].reshape(count, -1)
     return made
 
 
-def arrangements(codes: np.ndarray, groups: np.ndarray, splits: Splits) -> float:
+def arrangements(
+    codes: np.ndarray, groups: np.ndarray, splits: Splits,
+    stretch: np.ndarray | None = None,
+) -> float:  # fmt: skip
     """Natural logarithm of how many different deals there are."""
-    fold = np.zeros(codes.size, dtype=int)
-    for k, (_, test) in enumerate(splits):
-        fold[test] = k
     total = 0.0
-    for cell in _cells(groups, fold):
-        _, counts = np.unique(codes[cell], return_counts=True)
-        total += gammaln(cell.size + 1) - np.sum(gammaln(counts + 1))
+    for cell in _cells(groups, splits, stretch):
+        _, counts = np.unique(codes[cell], axis=0, return_counts=True)
+        total += gammaln(len(cell) + 1) - np.sum(gammaln(counts + 1))
     return float(total)
 
 
@@ -77,13 +98,16 @@ def p_family(found: np.ndarray) -> np.ndarray:
 def resampling_unit(trials: Trials) -> tuple[str, np.ndarray]:
     """What is drawn again for an interval, and the number (trial,) of each's unit.
 
-    Sessions where there are five, else blocks where there are five, else trials.
+    Sessions where there are five, else blocks where there are five, else stretches of
+    trials that share frames, else trials.
     """
     sessions = _numbered(trials.subject, trials.session)
     if np.unique(sessions).size >= _LEAST_GROUPS:
         return "session", sessions
     if np.unique(groups_of(trials)).size >= _LEAST_GROUPS:
         return "block", groups_of(trials)
+    if trials.stretch is not None:
+        return "stretch", trials.stretch
     return "trial", np.arange(trials.labels.size)
 
 
@@ -117,9 +141,36 @@ def wilson(share: np.ndarray, count: float) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(centre - half, share), np.maximum(centre + half, share)
 
 
-def _cells(groups: np.ndarray, fold: np.ndarray) -> list[np.ndarray]:
-    cell = _numbered(groups, fold)
-    return [np.flatnonzero(cell == k) for k in range(int(cell.max()) + 1)]
+def _cells(
+    groups: np.ndarray, splits: Splits, stretch: np.ndarray | None
+) -> list[np.ndarray]:
+    """Trials (unit, trial) of each group and fold whose units may trade labels."""
+    fold = np.zeros(groups.size, dtype=int)
+    for k, (_, test) in enumerate(splits):
+        fold[test] = k
+    unit = np.arange(groups.size) if stretch is None else stretch
+    sizes = np.unique(unit, return_inverse=True, return_counts=True)
+    cell = _numbered(groups, fold, sizes[2][sizes[1].reshape(-1)])
+    found = []
+    for k in range(int(cell.max()) + 1):
+        members = np.flatnonzero(cell == k)
+        members = members[np.argsort(unit[members], kind="stable")]
+        found.append(members.reshape(np.unique(unit[members]).size, -1))
+    return found
+
+
+def _refuse_copies(values: np.ndarray) -> None:
+    seen: dict[bytes, int] = {}
+    for trial, each in enumerate(values):
+        found = seen.setdefault(each.tobytes(), trial)
+        # trials of few events may be equal by chance
+        if found != trial and np.unique(each).size >= _MANY_VALUES:
+            raise InputError(
+                f"trials {found} and {trial} are the same to the last digit: what is "
+                "learned of one is known of the other, so that nothing is held out; "
+                "give each trial once (a model without noise has one per class: add "
+                "noise, or that of the sensors)"
+            )
 
 
 def _numbered(*columns: np.ndarray) -> np.ndarray:

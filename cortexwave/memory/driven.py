@@ -46,6 +46,12 @@ class Driven:
     def patches(self) -> int:
         return int(self.drive.shape[2])
 
+    @property
+    def copies(self) -> int:
+        """In how many trials, at most, one and the same drive was shown."""
+        flat = self.drive.reshape(len(self.drive), -1)
+        return int(np.unique(flat, axis=0, return_counts=True)[1].max())
+
     def rows(self, lags: int) -> int:
         """Values of the drive before which `lags` others were shown, all trials."""
         return int(self.states.shape[0] * max(0, self.states.shape[1] - lags))

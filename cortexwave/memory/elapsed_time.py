@@ -13,10 +13,10 @@ from cortexwave.memory.classifiers import standardised
 from cortexwave.memory.dealing import (
     Splits,
     check_permutations,
-    groups_of,
     p_values,
     resampled,
     resampling_unit,
+    splits_of,
 )
 from cortexwave.memory.identity import check_real, too_few
 from cortexwave.memory.likelihood import (
@@ -24,7 +24,7 @@ from cortexwave.memory.likelihood import (
     fisher_information,
     interpolation,
 )
-from cortexwave.memory.trials import Trials, folds
+from cortexwave.memory.trials import Trials
 
 DECODERS = ("ridge", "likelihood")
 _PARTS = 5  # moments in each step at which the likelihood is looked at
@@ -109,12 +109,12 @@ class Snapshots:
     def of(trials: Trials, frames: np.ndarray, *, count: int, seed: int) -> Snapshots:
         """One class alone is allowed: time is decoded all the same."""
         check_real(trials)
-        codes, groups = trials.codes, groups_of(trials)
+        codes = trials.codes
         labels = trials.labels
         if np.unique(labels).size < 2:
             # halves that stand for classes, to deal the trials out
             labels = np.where(np.arange(labels.size) % 2, "odd", "even")
-        splits = folds(labels, groups, count=count, seed=seed)
+        splits = splits_of(trials, count=count, seed=seed, labels=labels)
         return Snapshots(trials.values[:, frames], trials.clock[frames], codes,
                          trials.classes.size, splits)  # fmt: skip
 

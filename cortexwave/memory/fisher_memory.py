@@ -112,20 +112,24 @@ def fisher_memory_from_data(
         raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19 or more")
     unknowns = lags * driven.patches + 1
     rows = driven.rows(lags - 1)
-    if blocks < 4 or rows < 2 * unknowns * blocks:
+    different = rows // driven.copies
+    if blocks < 4 or different < 2 * unknowns * blocks:
         raise InputError(
-            f"{rows} values of the drive in {blocks} stretches; a response to "
-            f"{lags} lags of {driven.patches} patches needs {2 * unknowns} in each of "
-            "4 stretches or more: run longer, or ask for fewer lags or stretches"
+            f"{different} different values of the drive in {blocks} stretches; a "
+            f"response to {lags} lags of {driven.patches} patches needs {2 * unknowns} "
+            "in each of 4 stretches or more: run longer, or ask for fewer lags or "
+            "stretches"
         )
     drive, white = whitened(driven.drive, lags)
+    # by time, then trial, where trials show one drive: stretches are of other values
+    frozen = driven.copies > 1
     values = driven.states[:, lags - 1 :]
-    flat = values.reshape(-1, driven.sites)
+    flat = (values.swapaxes(0, 1) if frozen else values).reshape(-1, driven.sites)
     if driven.sites > components:
         flat = flat @ np.linalg.eigh(np.cov(flat.T))[1][:, -components:]
     parts = np.array_split(np.arange(rows), blocks)
     sites = flat.shape[1]
-    fitted, residual = _responses(flat, _history(drive, lags), parts)
+    fitted, residual = _responses(flat, _history(drive, lags, frozen=frozen), parts)
     left = rows - blocks * unknowns
     freedom = _freedom(residual, left)
     reason = "" if freedom > sites + 2 else (
@@ -149,8 +153,9 @@ def fisher_memory_from_data(
     shifts = draw.choice(np.arange(first, last), min(surrogates, last - first),
                          replace=False)  # fmt: skip
     null = np.array([
-        _pairs(_responses(flat, _history(np.roll(drive, int(s), axis=1), lags),
-                          parts)[0], inverse).max()
+        _pairs(_responses(
+            flat, _history(np.roll(drive, int(s), axis=1), lags, frozen=frozen), parts
+        )[0], inverse).max()
         for s in shifts
     ]) if not reason else np.array([np.nan])  # fmt: skip
     p = (1 + (null[:, None] >= curve).sum(axis=0)) / (1 + len(null))
@@ -190,11 +195,16 @@ def _gathered(operator: np.ndarray, added: np.ndarray) -> np.ndarray:
     return np.asarray((total + total.T) / 2)
 
 
-def _history(drive: np.ndarray, lags: int) -> np.ndarray:
-    """The drive at each lag: (row, lag and patch), rows from lags - 1 on."""
+def _history(drive: np.ndarray, lags: int, *, frozen: bool) -> np.ndarray:
+    """The drive at each lag: (row, lag and patch), rows from lags - 1 on.
+
+    By trial, then time; the other way round where the drive is `frozen`.
+    """
     length = drive.shape[1]
     past = [drive[:, lags - 1 - k : length - k] for k in range(lags)]
-    return np.stack(past, axis=2).reshape(-1, lags * drive.shape[2])
+    rows = np.stack(past, axis=2)
+    rows = rows.swapaxes(0, 1) if frozen else rows
+    return rows.reshape(-1, lags * drive.shape[2])
 
 
 def _responses(

@@ -18,15 +18,19 @@ from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier, guesses
 from cortexwave.memory.confusion_drift import class_places, drift
 from cortexwave.memory.dealing import (
+    arrangements,
     check_permutations,
     deals,
     groups_of,
     p_values,
     resampled,
     resampling_unit,
+    splits_of,
 )
-from cortexwave.memory.trials import Trials, folds
+from cortexwave.memory.identity import NO_DEAL, check_real
+from cortexwave.memory.trials import Trials
 
+_BY_DEALS = ("null_low", "null_high", "p_lag_above", "p_lag_below")
 _VALUES_AT_ONCE = 2**23  # scores held at a time: 64 MiB
 Places = Mapping[str, Sequence[float]] | Mapping[str, float]
 
@@ -75,11 +79,14 @@ def temporal_generalisation(
     as they are. Raises `InputError` where trials, classes or times do not suffice.
     """
     check_permutations(permutations)
+    check_real(trials)
     chosen, clock = moments(trials, times)
     groups, codes = groups_of(chosen), chosen.codes
     names = chosen.classes
-    splits = folds(chosen.labels, groups, count=fold_count, seed=seed)
-    dealt = deals(codes, groups, splits, count=permutations, seed=seed)
+    splits = splits_of(chosen, count=fold_count, seed=seed)
+    dealt = deals(
+        codes, groups, splits, count=permutations, seed=seed, stretch=chosen.stretch
+    )
     found = _tried(chosen, splits, dealt, names.size, classifier)
     chance = 1 / names.size
     over_lags = by_lag(found.accuracy)  # (deal, lag)
@@ -93,17 +100,19 @@ def temporal_generalisation(
     above = null.reshape(len(null), -1).max(axis=1)
     below = null.reshape(len(null), -1).min(axis=1)
     reasons = []
-    if (dealt[1:] == dealt[0]).all():
-        reasons.append("each block of a test fold holds a single class, so that no "
-                       "labels can be traded within blocks")  # fmt: skip
+    told = arrangements(codes, groups, splits, chosen.stretch) > 1e-9
+    if not told:
+        reasons.append(NO_DEAL)
+        p_diagonal = np.nan
     persistence = _share(over_lags[0] - chance, over_lags[0, 0] - chance)
     matched = _matched(actual, chance)
-    if p_diagonal > alpha:
+    if not p_diagonal <= alpha:
         persistence, kept_low, kept_high, matched, same_low, same_high = (
             np.full_like(persistence, np.nan) for _ in range(6)
         )
-        reasons.append(f"accuracy at the time of training is not above chance (p = "
-                       f"{p_diagonal:.3g}), so nothing can persist")  # fmt: skip
+        if told:
+            reasons.append("accuracy at the time of training is not above chance (p = "
+                           f"{p_diagonal:.3g}), so nothing can persist")  # fmt: skip
     measured = drift(
         found.predicted, codes, class_places(places, names), clock, draws,
         longest=drift_lag, permutations=permutations, seed=seed,
@@ -122,13 +131,17 @@ def temporal_generalisation(
         "persistence_high": kept_high, "matched": matched, "matched_low": same_low,
         "matched_high": same_high,
     }  # fmt: skip
+    p_above, p_below = _p(actual, above), _p(-actual, -below)
+    if not told:
+        for values in (p_above, p_below, *(per_lag[name] for name in _BY_DEALS)):
+            values.fill(np.nan)
     second = {"units": "s"}
     return xr.Dataset(
         {"confusion": ((*pair, "true", "predicted"),
                        confusion(found.predicted, codes, names.size), one),
          "accuracy": (pair, actual, one),
-         "p": (pair, _p(actual, above), one),
-         "p_below": (pair, _p(-actual, -below), one),
+         "p": (pair, p_above, one),
+         "p_below": (pair, p_below, one),
          **{name: ("lag", values, one) for name, values in per_lag.items()},
          "p_diagonal": ((), p_diagonal, one), "chance": ((), chance, one),
          **measured.variables},

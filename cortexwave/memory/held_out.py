@@ -38,35 +38,46 @@ class Fit:
 
 @dataclass(frozen=True)
 class Split:
-    """Rows in order of fold, each fold cut in pieces that make up the shares."""
+    """Rows in order of fold, each fold cut in pieces that make up the shares.
+
+    `copies` rows, in a run, may be of one value of the drive.
+    """
 
     states: np.ndarray  # (row, site)
     folds: tuple[slice, ...]
     pieces: tuple[slice, ...]
     piece_fold: tuple[int, ...]
     piece_share: tuple[float, ...]  # the smallest share that the piece belongs to
+    copies: int = 1
 
 
 def split(
-    states: np.ndarray, *, folds: int, components: int
+    states: np.ndarray, *, folds: int, components: int, copies: int = 1
 ) -> tuple[Split, np.ndarray]:
     """Rows of states (trial, time, site) dealt to folds; and the order of the rows.
 
-    Folds are whole trials where there are enough, stretches of each trial otherwise.
-    More than `components` sites are replaced by as many principal components of all
-    rows: they are found without sight of any target.
+    Folds are whole trials where there are enough, stretches of each trial otherwise;
+    and where `copies` trials show one drive (frozen noise), as a reader that learned
+    the values of one such trial by heart would know those of the next. More than
+    `components` sites are replaced by as many principal components of all rows: they
+    are found without sight of any target.
     """
     trials, length, sites = states.shape
     if folds < 2:
         raise InputError(f"folds is {folds}; 2 or more are due")
     row = np.arange(trials * length).reshape(trials, length)
-    if trials >= folds:
+    if copies > 1:
+        dealt = [part.ravel() for part in np.array_split(row.T, folds)]
+    elif trials >= folds:
         dealt = [part.ravel() for part in np.array_split(row, folds)]
     else:
         dealt = [part.ravel() for part in np.array_split(row, folds, axis=1)]
-    if min(part.size for part in dealt) < 8:
-        raise InputError(f"{trials * length} values of the drive in {folds} folds; "
-                         f"{8 * folds} or more are due")  # fmt: skip
+    different = min(part.size for part in dealt) // copies
+    if different < 8:
+        raise InputError(
+            f"{trials * length // copies} different values of the drive in {folds} "
+            f"folds; {8 * folds} or more are due"
+        )
     order = np.concatenate(dealt)
     flat = states.reshape(-1, sites)[order]
     folded, pieces, piece_fold, piece_share = [], [], [], []
@@ -82,7 +93,7 @@ def split(
     if sites > components:
         flat = flat @ _leading(flat, components)
     made = Split(np.ascontiguousarray(flat), tuple(folded), tuple(pieces),
-                 tuple(piece_fold), tuple(piece_share))  # fmt: skip
+                 tuple(piece_fold), tuple(piece_share), copies)  # fmt: skip
     return made, order
 
 
@@ -125,7 +136,7 @@ def scores(made: Split, read: np.ndarray, targets: np.ndarray) -> np.ndarray:
     for test in made.folds:
         n = test.stop - test.start
         r = np.mean(read[test] * standard(targets[test]), axis=0)
-        found += n * corrected(r**2, n)
+        found += n * corrected(r**2, n / made.copies)
     return found / len(targets)
 
 
@@ -151,7 +162,7 @@ def resampled(
     but there are at least 20 of them.
     """
     rows = len(targets)
-    stretch = max(1, min(lags, rows // 20))
+    stretch = max(1, min(lags * made.copies, rows // 20))
     number = (np.arange(rows) // stretch).clip(max=rows // stretch - 1)
     stretches = int(number[-1]) + 1
     edges = np.flatnonzero(np.diff(number, prepend=-1))
@@ -169,7 +180,7 @@ def resampled(
     return np.array(found)
 
 
-def corrected(r2: np.ndarray, n: int) -> np.ndarray:
+def corrected(r2: np.ndarray, n: float) -> np.ndarray:
     """Squared correlation of n rows less its chance: 0 on average if there is none."""
     return r2 - (1 - r2) / (n - 2)
 

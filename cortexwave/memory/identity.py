@@ -20,10 +20,11 @@ from cortexwave.memory.dealing import (
     p_values,
     resampled,
     resampling_unit,
+    splits_of,
     wilson,
 )
 from cortexwave.memory.information import confusion_bits
-from cortexwave.memory.trials import Trials, folds
+from cortexwave.memory.trials import Trials
 
 _LEAST_PER_CLASS = 5
 _SURE = 40  # trials per class for an interval of accuracy of about 0.08 either way
@@ -157,10 +158,17 @@ def held_out(
     check_real(trials)
     codes, classes = trials.codes, trials.classes.size
     groups = groups_of(trials)
-    splits = folds(trials.labels, groups, count=count, seed=seed)
+    splits = splits_of(trials, count=count, seed=seed)
     dealt = codes[None]
     if permutations:
-        dealt = deals(codes, groups, splits, count=permutations, seed=seed + 1)
+        dealt = deals(
+            codes,
+            groups,
+            splits,
+            count=permutations,
+            seed=seed + 1,
+            stretch=trials.stretch,
+        )
     guessed = np.zeros((len(dealt), codes.size, frames.size), np.int16)
     for train, test in splits:
         values = trials.values if prepare is None else prepare(train, test)
@@ -169,7 +177,7 @@ def held_out(
             guessed[:, test, t] = guesses(
                 at[train], at[test], dealt[:, train], classes, classifier=classifier
             )
-    possible = arrangements(codes, groups, splits) > 1e-9
+    possible = arrangements(codes, groups, splits, trials.stretch) > 1e-9
     return HeldOut(guessed, dealt, classes, splits, bool(possible))
 
 

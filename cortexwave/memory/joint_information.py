@@ -86,7 +86,7 @@ def joint_information(
     snapshots = Snapshots.of(trials, frames, count=count, seed=seed)
     groups = groups_of(trials)
     labels = deals(trials.codes, groups, snapshots.splits, count=permutations,
-                   seed=seed + 1)  # fmt: skip
+                   seed=seed + 1, stretch=trials.stretch)  # fmt: skip
     turns = turned(snapshots, count=permutations, seed=seed + 2)
     unit, number = resampling_unit(trials)
     weights = resampled(number, trials.codes, seed=seed + 3)
@@ -102,7 +102,7 @@ def joint_information(
     again = _chain(drawn @ by_trial[0].T / drawn.sum(axis=1, keepdims=True))
     p = p_values(parts)
     p[-1] = np.nan
-    if arrangements(trials.codes, groups, snapshots.splits) < 1e-9:
+    if arrangements(trials.codes, groups, snapshots.splits, trials.stretch) < 1e-9:
         p[:] = np.nan
         described["reason"] = "no labels can be traded within blocks: there is no null"
     columns = {

@@ -82,8 +82,9 @@ def memory_function(
         raise InputError(f"ridges are {list(ridges)}; positive numbers are due")
     drive, white = whitened(driven.drive, lags)
     made, order = split(
-        driven.states[:, lags - 1 :], folds=folds, components=components
-    )
+        driven.states[:, lags - 1 :], folds=folds, components=components,
+        copies=driven.copies,
+    )  # fmt: skip
     patches = driven.patches
 
     def targets(shifts: np.ndarray) -> np.ndarray:  # (row, shift and patch)
@@ -235,7 +236,12 @@ def _half_life(memory: np.ndarray, tick: float) -> np.ndarray:
 
 def _cautions(driven: Driven, lags: int) -> list[str]:
     told = []
-    rows = driven.rows(lags - 1)
+    rows = driven.rows(lags - 1) // driven.copies
+    if driven.copies > 1:
+        told.append(
+            f"{driven.copies} trials show one drive (frozen noise): {rows} of the "
+            "values are different, which is what the estimate rests on"
+        )
     if rows < 20 * driven.sites:
         told.append(
             f"{rows} values of the drive for {driven.sites} sites: fewer than 20 per "

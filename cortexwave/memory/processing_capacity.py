@@ -80,7 +80,7 @@ def processing_capacity(
     polynomials = orthonormal(drive, highest)  # (degree, trial, clock, patch)
     targets = products(lags, driven.patches, len(polynomials))
     made, order = split(driven.states[:, reach - 1 :], folds=folds,
-                        components=components)  # fmt: skip
+                        components=components, copies=driven.copies)  # fmt: skip
     fitted = fits(made)
     least = single(made, fitted)
     degrees = np.array([sum(f[2] for f in target) for target in targets])

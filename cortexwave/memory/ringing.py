@@ -1,9 +1,9 @@
 """Whether more of the past is seen through a filter than the filter itself holds.
 
 A filter of width B Hz rings for some 1/(pi B) s: for that long each of its outputs is
-made of what it was given before, tissue or no tissue. What it is given after the
-stimulus is therefore exchanged for that of another trial. What is still decoded then
-is the filter's memory, and only what exceeds it can be the tissue's.
+made of what it was given before, tissue or no tissue. Each trial's response is
+therefore given to another trial while the stimulus lasts, and not after. What is still
+decoded then is the filter's memory, and only what exceeds it can be the tissue's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cortexwave.analysis.filters import butterworth, check_band
 from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier
 from cortexwave.memory.dealing import groups_of, p_family, p_values
-from cortexwave.memory.identity import frames_of, held_out, too_few
+from cortexwave.memory.identity import check_real, frames_of, held_out, too_few
 from cortexwave.memory.trials import Trials
 
 
@@ -38,11 +38,12 @@ def filter_control(
     """Accuracy of identity through a filter, beside that of the filter's own memory.
 
     `trials` are wide-band; all go through the causal Butterworth band-pass of `order`
-    in `band` (Hz). A surrogate goes through the same filter after each trial's frames
-    later than `stimulus_end` (s) were exchanged for those of another trial of its
-    block, whatever its class: the response to the stimulus while it lasts is the
-    trial's own, and what follows tells nothing of it. As the filter is linear, the
-    decoder then reads what the filter alone has kept.
+    in `band` (Hz). A surrogate has, for each trial, another one of its block, whatever
+    its class, whose mean response from 0 s to `stimulus_end` (s) was exchanged for that
+    of the trial's own class: what follows tells nothing of it, and the noise runs on
+    from before to after without a seam, which would ring, too. As the filter is linear,
+    the decoder then reads what the filter alone has kept. (The error of mean responses
+    is in the surrogates twice: where they are weak, the control is a little too good.)
 
     Over `time` (s): `accuracy`, balanced; `control` and `control_high`, mean and 95 %
     of `surrogates`; `excess` = accuracy - control; `p` and `p_family` (greatest excess
@@ -56,10 +57,11 @@ def filter_control(
         raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19")
     clock = trials.clock
     later = clock > stimulus_end + 1e-6 * trials.step
-    if not later.any() or later.all():
+    during = (clock >= -1e-6 * trials.step) & ~later
+    if not later.any() or not during.any():
         raise InputError(
             f"stimulus_end is {stimulus_end:g} s; the trials run from {clock[0]:g} to "
-            f"{clock[-1]:g} s, and frames before and after it are needed"
+            f"{clock[-1]:g} s, and frames from 0 s to it and after it are needed"
         )
     frames = frames_of(trials, times)
     dropped = stimulus_end + 3 / (np.pi * (band[1] - band[0]))
@@ -73,14 +75,18 @@ def filter_control(
     if reason:
         missing = np.full((20, frames.size), np.nan)
         return _labelled(missing, clock[frames], {**described, "reason": reason})
+    check_real(trials)
     draw = np.random.default_rng(seed)
-    groups = groups_of(trials)
+    groups, codes = groups_of(trials), trials.codes
+    responses = np.stack([trials.values[codes == code].mean(axis=0)
+                          for code in range(trials.classes.size)])  # fmt: skip
+    responses[:, ~during] = 0.0
     found = []
     for number in range(1 + surrogates):
         values = trials.values
         if number:
             other = _others(groups, draw)
-            values = np.where(later[:, None], values[other], values)
+            values = values[other] + responses[codes] - responses[codes[other]]
         seen = butterworth(values.swapaxes(1, 2), rate=rate, band=band, order=order,
                            causal=True).swapaxes(1, 2)  # fmt: skip
         decoded = held_out(

@@ -7,6 +7,7 @@ An array (trial, rank) of symbols, "" where there is none, with the coordinate `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,7 @@ from cortexwave.errors import InputError
 from cortexwave.memory.series import Series
 
 BLANK = ""  # no item at this rank
+_TOGETHER = 0.001
 
 
 def sequence_items(recording: xr.Dataset, *, label: str = "item") -> xr.DataArray:
@@ -109,3 +111,28 @@ def checked(items: xr.DataArray, measured: Series, fold_count: int) -> SequenceI
     if "block" in items.coords:
         _, groups = np.unique(items["block"].values.astype(str), return_inverse=True)
     return SequenceItems(symbols, onset, groups)
+
+
+def items_together(symbols: np.ndarray) -> str:
+    """Ranks whose items depend on one another, in words, or "".
+
+    By the chi-squared test of each pair of ranks at 0.001, in all.
+    """
+    from scipy.stats import chi2_contingency
+
+    pairs = list(combinations(range(symbols.shape[1]), 2))
+    found = []
+    for one, other in pairs:
+        both = (symbols[:, [one, other]] != BLANK).all(axis=1)
+        numbers = [np.unique(symbols[both, r], return_inverse=True)[1].reshape(-1)
+                   for r in (one, other)]  # fmt: skip
+        if not both.any() or min(each.max() for each in numbers) == 0:
+            continue
+        table = np.zeros([each.max() + 1 for each in numbers])
+        np.add.at(table, tuple(numbers), 1)
+        if chi2_contingency(table).pvalue < _TOGETHER / len(pairs):
+            found.append(f"{one} and {other}")
+    if not found:
+        return ""
+    return (f"the items of ranks {', '.join(found)} go together: what is read of one "
+            "may be known from the other alone")  # fmt: skip

@@ -20,7 +20,12 @@ from cortexwave.memory.classifiers import Classifier, guesses
 from cortexwave.memory.dealing import check_permutations, deals
 from cortexwave.memory.generalisation import class_weights
 from cortexwave.memory.order import order_auc, rank_of_item
-from cortexwave.memory.sequence_items import BLANK, SequenceItems, checked
+from cortexwave.memory.sequence_items import (
+    BLANK,
+    SequenceItems,
+    checked,
+    items_together,
+)
 from cortexwave.memory.series import Series, series
 from cortexwave.memory.trials import folds
 
@@ -54,7 +59,8 @@ def sequence_readout(
                    as far as all ranks reach
     collapse_spread, collapse_p: sd over ranks of since_onset, root mean square over
                    `since`, and how often it is reached with ranks dealt within each
-                   trial: small p, the curves are not one
+                   trial: small p, the curves are not one. NaN where ranks have
+                   different numbers of items, so that chance differs
     overwriting    (rank): accuracy at times after the next onset in trials with a next
                    item, less that in trials without, by decoders that learn from those
                    without; `overwriting_p`, by dealing "with" and "without" among
@@ -67,7 +73,9 @@ def sequence_readout(
     sequence_accuracy: trials with the items of all ranks right at `at`;
                    `sequence_chance`, `sequence_p` with whole sequences dealt to trials
 
-    What too few trials leave unknown is NaN, and attribute `reason` says why. Raises
+    What too few trials leave unknown is NaN, and attribute `reason` says why; `caution`
+    names ranks whose items go together (no item twice in a sequence, say): who reads
+    one then knows something of the other, whether it is held or not. Raises
     `InputError` where a rank has one item alone or an item fewer than `fold_count`.
     """
     check_permutations(permutations)
@@ -108,7 +116,11 @@ def sequence_readout(
     if np.isnan(overwritten).all():
         reasons.append("no rank has trials both with and (5 of each item) without a "
                        "next item, so that overwriting is not known")  # fmt: skip
-    if not since.size:
+    if len({one.classes for one in read}) > 1:
+        spread = spread_p = np.nan
+        reasons.append("ranks have different numbers of items, so that their curves "
+                       "do not compare")  # fmt: skip
+    elif not since.size:
         reasons.append("no time since onset is seen at all ranks in trials with all "
                        "items, so that their curves cannot be compared")  # fmt: skip
     one = {"units": "1"}
@@ -134,6 +146,7 @@ def sequence_readout(
         {**measured.attributes, "measure": "sequence_readout", "at": float(clock[here]),
          "alpha": alpha, "classifier": classifier, "fold_count": fold_count,
          "permutations": permutations, "seed": seed,
+         "caution": items_together(given.symbols),
          "reason": "; ".join(each for each in reasons if each)},
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from cortexwave.errors import InputError
 from cortexwave.memory.series import series
 from cortexwave.recording.cutting import epochs
 
+_PIECES = 10  # at least, of a recording whose trials all overlap
 LABELS = ("stimulus", "item", "kind", "outcome", "x", "y", "session", "subject")
 
 
@@ -29,7 +30,8 @@ class Trials:
     `clock` (time,) in s from the onset, in equal steps of `step`; `labels` (trial,) the
     class of each trial, as text; `block`, `session`, `subject` (trial,) as text, ""
     where unknown; `positions` (site, 2) x and y in mm, or None where sites have none.
-    No value is missing: sites that are missing throughout were left out.
+    No value is missing: sites that are missing throughout were left out. `stretch`
+    (trial,) numbers trials whose windows overlap alike; None where none do.
     """
 
     values: np.ndarray
@@ -40,6 +42,7 @@ class Trials:
     subject: np.ndarray
     positions: np.ndarray | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    stretch: np.ndarray | None = None
 
     @property
     def step(self) -> float:
@@ -63,6 +66,7 @@ class Trials:
             self, values=self.values[trials], labels=self.labels[trials],
             block=self.block[trials], session=self.session[trials],
             subject=self.subject[trials],
+            stretch=None if self.stretch is None else self.stretch[trials],
         )  # fmt: skip
 
 
@@ -79,7 +83,10 @@ def trials_of(
     `window` is (before, after) the onset in s; `label` the column that names the class
     (one of stimulus, item, kind, outcome, x, y, session, subject); `kinds` keeps only
     events of these kinds (None: all). Sites are all places and features together.
-    Raises `InputError` where a column is empty, a class stands alone or no event fits.
+    Windows that overlap share frames: such trials make a `stretch` and are never apart
+    in a cross-validation. A stretch longer than a tenth of all trials, or than a block,
+    is cut by leaving trials out at the seams (attribute `left_out`).
+    Raises `InputError` where a column is empty or no event fits.
     """
     events = schema.events(recording)
     if label not in LABELS:
@@ -106,10 +113,15 @@ def trials_of(
         name: np.array([_text(value) for value in cut[f"event_{name}"].values])
         for name in ("block", "session", "subject")
     }
-    return Trials(
+    made = Trials(
         values=measured.values, clock=measured.clock, labels=labels,
         positions=_positions(measured.labels), **texts,
         attributes={**measured.attributes, "label": label, "window": list(window)},
+    )  # fmt: skip
+    return _in_stretches(
+        made, np.asarray(cut["event_onset"].values, dtype=float),
+        np.asarray(cut["event_trial"].values) if "trial" in recording.dims
+        else np.zeros(labels.size),
     )  # fmt: skip
 
 
@@ -132,19 +144,30 @@ def trials_from(
     if values.ndim != 3 or not np.isfinite(values).all():
         raise InputError(f"values are {values.shape}; finite numbers of dims (trial, "
                          "time, site) are due")  # fmt: skip
-    if len(labels) != len(values):
-        raise InputError(f"{len(labels)} labels for {len(values)} trials")
-    if not step > 0:
-        raise InputError(f"step is {step} s; a positive time is due")
+    if not (np.isfinite(step) and step > 0 and np.isfinite(start)):
+        raise InputError(f"step is {step} s and start {start} s; a positive time and a "
+                         "time are due")  # fmt: skip
 
-    def texts(column: Sequence[object] | None) -> np.ndarray:
-        given = [""] * len(values) if column is None else column
+    def texts(name: str, column: Sequence[object] | np.ndarray | None) -> np.ndarray:
+        given = [""] * len(values) if column is None else list(column)
+        if len(given) != len(values):
+            raise InputError(f"{name} has {len(given)} values for {len(values)} trials")
         return np.array([_text(value) for value in given])
 
+    classes = texts("labels", labels)
+    if (classes == "").any():
+        raise InputError(f"labels: {int((classes == '').sum())} of {classes.size} are "
+                         "missing; leave these trials out")  # fmt: skip
+    if positions is not None:
+        positions = np.asarray(positions, dtype=float)
+        if positions.shape != (values.shape[2], 2) or not np.isfinite(positions).all():
+            raise InputError(f"positions are {positions.shape}; ({values.shape[2]}, 2) "
+                             "finite x and y in mm are due")  # fmt: skip
     return Trials(
         values=values, clock=start + step * np.arange(values.shape[1]),
-        labels=texts(list(labels)), block=texts(block), session=texts(session),
-        subject=texts(subject), positions=positions,
+        labels=classes, block=texts("block", block),
+        session=texts("session", session), subject=texts("subject", subject),
+        positions=positions,
     )  # fmt: skip
 
 
@@ -159,6 +182,8 @@ def folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+    if count < 2:
+        raise InputError(f"{count} folds; 2 or more are due, to learn and to test")
     labels, groups = np.asarray(labels), np.asarray(groups)
     _, members = np.unique(labels, return_counts=True)
     if members.size < 2:
@@ -181,6 +206,35 @@ def folds(
                 "a class without trials to learn from"
             )
     return [pair for pair in made if pair[1].size]
+
+
+def _in_stretches(trials: Trials, onset: np.ndarray, source: np.ndarray) -> Trials:
+    """The trials, numbered by stretch where their windows overlap.
+
+    `onset` (trial,) in s, `source` (trial,) the trial of the recording it was cut from.
+    """
+    reach = trials.clock.size * trials.step * (1 - 1e-6)
+    most = max(2, -(-onset.size // _PIECES))
+    blocks = [trials.subject, trials.session, trials.block]
+    stretch, left_out = np.full(onset.size, -1), []
+    number, last = -1, None
+    for k in np.lexsort((onset, source)).tolist():
+        apart = (
+            last is None or source[k] != source[last] or onset[k] - onset[last] >= reach
+        )
+        if apart:
+            number += 1
+        elif (stretch == number).sum() >= most or any(
+            column[k] != column[last] for column in blocks
+        ):
+            left_out.append(k)
+            continue
+        stretch[k], last = number, k
+    if number + 1 == onset.size:
+        return trials
+    kept = np.setdiff1d(np.arange(onset.size), left_out)
+    described = {**trials.attributes, "left_out": len(left_out)}
+    return replace(trials, stretch=stretch, attributes=described).chosen(kept)
 
 
 def _positions(labels: dict[str, tuple[np.ndarray, dict[str, Any]]]) -> Any:

@@ -145,10 +145,10 @@ def _verdict(
         return "undetermined", (f"{trials} trials of the rarest class; {least} are "
                                 "needed")  # fmt: skip
     if not float(found["p_diagonal"]) <= alpha or np.isnan(seen.least):
-        return "undetermined", (
-            "items cannot be told apart at the time of training (p = "
-            f"{float(found['p_diagonal']):.3g}), so that nothing has a format"
-        )
+        p = float(found["p_diagonal"])
+        why = str(found.attrs["reason"]) if np.isnan(p) else f"p = {p:.3g}"
+        return "undetermined", (f"items cannot be told apart at the time of training "
+                                f"({why}), so that nothing has a format")  # fmt: skip
     share, low, high = seen.regained
     bounds = f"{share:.2f} ({low:.2f} to {high:.2f})"
     if low > _HALF and float(moved["p"]) <= alpha:

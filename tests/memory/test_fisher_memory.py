@@ -83,3 +83,15 @@ def test_what_has_no_fisher_memory_is_refused(driven_system):
         fisher_memory_from_data(
             driven_system("ring", noise=1.0, values=200, seed=0), lags=40, seed=0
         )
+
+
+def test_values_shown_alike_in_all_trials_make_no_fisher_memory():
+    draw = np.random.default_rng(1)
+    states = draw.standard_normal((400, 10)) + 0.1 * draw.standard_normal((6, 400, 10))
+    shown = np.tile(draw.standard_normal(400), (6, 1))
+    found = fisher_memory_from_data(driven_from(states, shown, tick=0.01), lags=4,
+                                    blocks=8, surrogates=19, seed=0)  # fmt: skip
+    # a response fitted to 400 values is wrong by 1 / 20 at each of 10 sites of unit
+    # variance, alike in all trials: 10 / 400 of each lag, were trials kept apart. The
+    # standard error of J at one lag is near sqrt(2 * 10) / 400 = 0.011
+    assert abs(found.fisher.mean().item()) < 0.014

@@ -6,6 +6,7 @@ The published table: 48 sites, 6 places from 4 to 18 sites, 2 sites a step, pack
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -212,7 +213,37 @@ def test_classes_that_go_with_blocks_are_not_told_apart_from_them():
     blocks = trials_from(trials.values, trials.labels, step=0.01,
                          block=np.arange(24))  # fmt: skip
     found = temporal_generalisation(blocks, permutations=19, seed=0)
-    assert found.p_diagonal == 1 and "traded" in found.attrs["reason"]
+    assert "traded" in found.attrs["reason"]
+    names = ("p_diagonal", "p", "p_below", "p_lag_above", "p_lag_below", "persistence")
+    assert all(found[name].isnull().all() for name in names)
+
+
+def test_a_chain_does_not_pass_the_test_of_a_shift():
+    found = [
+        shift_aligned_generalisation(
+            trials_of(
+                synthetic.rival("chain", trials=20, seed=seed, noise=1.0),
+                window=(0, 0.13),
+            ),
+            speeds=[40.0, 80.0, 160.0],
+            directions=[0.0, 180.0],
+            longest=0.06,
+            boundary="open",
+            times=np.arange(0, 0.125, 0.02),
+            permutations=19,
+            seed=seed,
+        )
+        for seed in range(4)
+    ]
+    # all four at .05 happen in 6 of a million under a valid null
+    assert max(one.p.item() for one in found) > 0.05
+
+
+def test_phasors_are_refused_by_name():
+    trials = small(8)
+    turned = replace(trials, values=trials.values + 1j)
+    with pytest.raises(InputError, match="the trials hold phasors"):
+        temporal_generalisation(turned, permutations=19, seed=0)
 
 
 def test_without_places_there_is_no_drift_and_it_says_so():

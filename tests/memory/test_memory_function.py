@@ -202,3 +202,16 @@ def test_what_cannot_be_measured_is_refused_by_name():
                     tick=0.1)  # fmt: skip
     with pytest.raises(InputError, match=r"\(3, 2\)"):
         driven_from(np.zeros((50, 3)), np.arange(50.0), tick=0.1, positions=[[0, 0]])
+
+
+def test_values_shown_alike_in_all_trials_are_not_learned_by_heart():
+    draw = np.random.default_rng(0)
+    shown = draw.standard_normal(160)
+    # the state is another at every moment, the same in all trials, and holds no value
+    states = draw.standard_normal((160, 30)) + 0.1 * draw.standard_normal((6, 160, 30))
+    frozen = driven_from(states, np.tile(shown, (6, 1)), tick=0.01)
+    found = memory_function(frozen, lags=8, surrogates=19, seed=0)
+    # in sample of 153 values 30 sites hold 0.2 of each; held out 8 lags of 5 folds of
+    # 31 values have a standard error of about 1 / 30 / sqrt(8) = 0.012
+    assert abs(found.memory.mean().item()) < 0.04
+    assert "6 trials show one drive" in found.attrs["cautions"]

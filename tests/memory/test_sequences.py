@@ -8,7 +8,7 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError
-from cortexwave.memory.sequence_items import sequence_items
+from cortexwave.memory.sequence_items import items_together, sequence_items
 from cortexwave.memory.sequences import sequence_readout
 
 STEP, APART, ITEMS = 0.01, 3, 4  # s, frames between onsets, symbols
@@ -191,3 +191,23 @@ def test_items_of_a_recording_are_its_events_by_onset():
 def test_events_that_are_no_sequence_are_named(rows, said):
     with pytest.raises(InputError, match=said):
         sequence_items(recorded(rows))
+
+
+def test_items_without_repeats_are_said_to_go_together():
+    items = sequences(200, 0)
+    found = sequence_readout(states("wave", items, 0), items, at=0.1, permutations=19,
+                             times=[0.1], seed=0)  # fmt: skip
+    assert "ranks 0 and 1, 0 and 2, 1 and 2 go together" in found.attrs["caution"]
+    free = items.copy(
+        data=np.random.default_rng(3).integers(0, 4, (200, 3)).astype(str)
+    )
+    assert items_together(free.values) == ""
+
+
+def test_ranks_of_different_items_have_no_common_curve():
+    items = sequences(200, 0)
+    two = items.copy()
+    two[:, 0] = np.where(np.arange(200) % 2, "0", "1")
+    found = sequence_readout(states("wave", items, 0), two, at=0.1, permutations=19,
+                             seed=0)  # fmt: skip
+    assert np.isnan(found.collapse_p) and "different numbers" in found.attrs["reason"]
