@@ -115,6 +115,62 @@ def _generalisation(found: xr.Dataset) -> str:
     )
 
 
+def _interval(found: xr.Dataset) -> str:
+    at = int(np.nanargmin(found["error"].values))
+    one = found.isel(time=at)
+    return (
+        f"error down to {1e3 * float(one['error']):.3g} ms at "
+        f"{1e3 * float(one['time']):.4g} ms, by one answer to all "
+        f"{1e3 * float(one['error_constant']):.3g} ms, accuracy "
+        f"{float(one['accuracy']):.2f}, chance {float(one['chance']):.2f}, "
+        f"p = {float(found['p_family'].min()):.2g} over all times"
+    )
+
+
+def _controls(found: xr.Dataset) -> str:
+    known = [name for name in found["control"].values.astype(str)
+             if np.isfinite(found["value"].sel(control=name))]  # fmt: skip
+    return ", ".join(
+        f"{name.replace('_', ' ')} {float(found['value'].sel(control=name)):.2f} "
+        f"(p = {float(found['p'].sel(control=name)):.2g})"
+        for name in known
+    )
+
+
+def _ringing(found: xr.Dataset) -> str:
+    until = float(found.attrs["claimed_until"])
+    dropped = 1e3 * float(found.attrs["dropped_until"])
+    if np.isnan(until):
+        return f"nothing after {dropped:.4g} ms that the filter alone would not keep"
+    return (f"more than the filter alone keeps up to {1e3 * until:.4g} ms, asked from "
+            f"{dropped:.4g} ms on")  # fmt: skip
+
+
+def _format(found: xr.Dataset) -> str:
+    return f"{found['format'].item()}; {_generalisation(found)}"
+
+
+def _sequence(found: xr.Dataset) -> str:
+    most = int(found["simultaneous"].max())
+    told = [f"up to {most} of {found.sizes['rank']} items at one time"]
+    at = f"at {1e3 * float(found.attrs['at']):.4g} ms"
+    for name, value in (("order of two", "order_auc"),
+                        ("rank of an item", "rank_accuracy"),
+                        ("whole sequence", "sequence_accuracy")):  # fmt: skip
+        number, p = float(found[value]), float(found[f"{value.split('_')[0]}_p"])
+        if np.isfinite(number):
+            told.append(f"{name} {number:.2f} (p = {p:.2g}) {at}")
+    return ", ".join(told)
+
+
+def _phase(found: xr.Dataset) -> str:
+    return (
+        f"first harmonic {float(found['amplitude']):.3g} ({float(found['low']):.3g} to "
+        f"{float(found['high']):.3g}), by chance {float(found['chance']):.3g}, "
+        f"p = {float(found['p']):.2g}, {int(found.attrs['trials'])} trials"
+    )
+
+
 def _operator(found: xr.Dataset) -> str:
     from cortexwave.memory.propagator import described
 
@@ -136,6 +192,12 @@ _TOLD = {
     "decode_identity": _identity,
     "decode_elapsed_time": _elapsed,
     "temporal_generalisation": _generalisation,
+    "decode_interval": _interval,
+    "decoding_controls": _controls,
+    "filter_control": _ringing,
+    "memory_format": _format,
+    "sequence_readout": _sequence,
+    "phase_at_site": _phase,
     "propagator": _operator,
     "topographic_shift": _shift,
 }

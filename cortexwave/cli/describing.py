@@ -17,7 +17,8 @@ _SHOWN = 20  # suspicious channels
 @app.command()
 def info(
     path: Annotated[
-        Path, typer.Argument(help="Recording, wave analysis, or folder of a training.")
+        Path,
+        typer.Argument(help="Recording, wave analysis, memory, or folder of training."),
     ],
     quality: Annotated[
         bool, typer.Option(help="Look for dead and suspicious channels.")
@@ -32,10 +33,14 @@ def info(
         print_training(path, as_json)
         return
     from cortexwave.analysis.wave_file import describe_wave_file, is_wave_file
+    from cortexwave.memory.memory_file import describe_memory, is_memory_file
     from cortexwave.recording.description import describe
 
+    found = None
     if is_wave_file(path):
-        described, found = describe_wave_file(path), None
+        described = describe_wave_file(path)
+    elif is_memory_file(path):
+        described = describe_memory(path)
     else:
         described, found = describe(path), _inspected(path) if quality else None
     if as_json:

@@ -41,6 +41,10 @@ def recording(
         list[str] | None,
         typer.Option(help="Instead of the protocol's: '{kind: propagator, ...}'."),
     ] = None,
+    analyses: Annotated[
+        Path | None,
+        typer.Option(help="Instead of the protocol's: YAML with `analyses:`."),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Analyses at a time.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -50,7 +54,10 @@ def recording(
     from cortexwave.memory.measuring import measuring, open_memory
     from cortexwave.memory_report import summary_of, write_memory_page
 
-    asked = asked_of(analysis) if analysis else declared_in(file)
+    asked = [*(asked_of(analysis) if analysis else []),
+             *(read_from(analyses) if analyses else [])]  # fmt: skip
+    if analysis is None and analyses is None:
+        asked = declared_in(file)
     follow_measurements(
         measuring(file, output, asked, jobs=jobs, overwrite=overwrite), quiet
     )
@@ -91,6 +98,16 @@ def asked_of(texts: list[str]) -> list[Measurement]:
         file="--analysis",
     )
     asked: Analyses = check_document(Analyses, source, document=True)
+    return [_measurement(each) for each in asked.analyses]
+
+
+def read_from(file: Path) -> list[Measurement]:
+    """Analyses of a YAML file that holds them alone, as a lab's recording needs."""
+    from cortexwave.documents import read_document
+    from cortexwave.faults import check_document
+    from cortexwave.protocol.analyses import Analyses
+
+    asked: Analyses = check_document(Analyses, read_document(file), document=True)
     return [_measurement(each) for each in asked.analyses]
 
 

@@ -22,33 +22,46 @@ import xarray as xr
 
 from cortexwave import provenance
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.memory.controls import decoding_controls
 from cortexwave.memory.elapsed_time import decode_elapsed_time
+from cortexwave.memory.event_readouts import (
+    interval_of_events,
+    phase_of_events,
+    sequence_of_events,
+)
 from cortexwave.memory.fisher_memory import fisher_memory_from_data
+from cortexwave.memory.format_evidence import memory_format
 from cortexwave.memory.generalisation import temporal_generalisation
 from cortexwave.memory.identity import decode_identity
 from cortexwave.memory.lag_position import lag_position
+from cortexwave.memory.memory_file import KIND, KIND_MARK, encoded, is_memory_file
+from cortexwave.memory.memory_file import open_memory as open_memory
 from cortexwave.memory.memory_function import memory_function
 from cortexwave.memory.processing_capacity import processing_capacity
 from cortexwave.memory.propagator import propagator
+from cortexwave.memory.ringing import filter_control
 from cortexwave.memory.topographic import topographic_shift
 from cortexwave.memory.trials import trials_of
 from cortexwave.recording.files import PART, install
 from cortexwave.recording.fresh_files import checked_path, fresh_file
 from cortexwave.recording.reader import open_recording
 
-KIND = "memory"
-_MARK = "cortexwave_kind"
 _OF_TRIALS = ("window", "label", "kinds", "variable")  # what trials are cut by
+_PAIRS = ("window", "read", "response", "band")
 
 # Readouts of a recording's field or drive, and readouts of trials cut from it.
 OF_RECORDINGS: dict[str, Callable[..., xr.Dataset]] = {
     each.__name__: each
     for each in (memory_function, processing_capacity, fisher_memory_from_data,
                  lag_position, propagator, topographic_shift)
+} | {
+    "sequence_readout": sequence_of_events, "decode_interval": interval_of_events,
+    "phase_at_site": phase_of_events,
 }  # fmt: skip
 OF_TRIALS: dict[str, Callable[..., xr.Dataset]] = {
     each.__name__: each
-    for each in (decode_identity, decode_elapsed_time, temporal_generalisation)
+    for each in (decode_identity, decode_elapsed_time, decoding_controls,
+                 filter_control, temporal_generalisation, memory_format)
 }  # fmt: skip
 
 
@@ -82,13 +95,15 @@ def measuring(
 
     `jobs` measurements run at a time, each in a process of its own. One that cannot be
     made is a group without variables whose attribute `reason` says why; the others go
-    on. Nothing runs before all of them are known to be callable.
+    on, and only where none can be made is there no file but an `InputError`. Nothing
+    runs before all of them are known to be callable.
     """
     recording, output = Path(recording), Path(output)
     if not measurements:
         raise InputError(
             f"{recording}: nothing to measure: its protocol declares no `analyses`; "
-            "name some (--analysis '{kind: memory_function, lags: 40}')"
+            "name some (--analysis '{kind: memory_function, lags: 40}', or --analyses "
+            "FILE.yaml)"
         )
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; count from 1 on")
@@ -99,7 +114,7 @@ def measuring(
         raise InputError(f"there is no measurement '{unknown[0]}', but {known}")
     checked_path(output, output.suffix if output.suffix in (".h5", ".nc") else ".h5",
                  overwrite=overwrite)  # fmt: skip
-    if output.exists() and not _is_memory(output):
+    if output.exists() and not is_memory_file(output):
         raise RecordingError(f"{output}: not a memory file, so it is not replaced")
     with open_recording(recording) as opened:
         of = {name: str(opened.attrs.get(name, ""))
@@ -116,36 +131,28 @@ def measuring(
     yield Progress(len(names) - len(todo), len(names), "begun")
     for done, (name, reason) in enumerate(_run(recording, parts, todo, jobs), 1):
         yield Progress(len(names) - len(todo) + done, len(names), name, reason)
+    refused = _refused(parts, names)
+    if len(refused) == len(names):
+        shutil.rmtree(parts)
+        told = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+        raise InputError(f"{recording}: nothing could be measured. {told}")
     _join(parts, names, output, of)
     shutil.rmtree(parts)
 
 
-def open_memory(path: str | Path) -> dict[str, xr.Dataset]:
-    """What `cortexwave memory` found: the name of each measurement and its Dataset."""
-    path = Path(path)
-    if not path.exists():
-        raise RecordingError(f"{path}: there is no such file")
-    if not _is_memory(path):
-        raise RecordingError(f"{path}: not a memory file (`cortexwave memory`)")
-    with xr.open_dataset(path, engine="h5netcdf") as root:
-        names = json.loads(root.attrs["measurements"])
-    found = {}
-    for name in names:
-        with xr.open_dataset(path, engine="h5netcdf", group=name,
-                             decode_times=False) as group:  # fmt: skip
-            found[name] = _decoded(group.load())
-    return found
-
-
 def measured(recording: xr.Dataset, measurement: Measurement) -> xr.Dataset:
     """One measurement of a recording."""
-    given = dict(measurement.parameters)
+    given: dict[str, Any] = {
+        name: tuple(value) if name in _PAIRS and value is not None else value
+        for name, value in measurement.parameters.items()
+    }
+    if "directions" in given:  # documents hold rad, readouts take deg
+        given["directions"] = np.rad2deg(given["directions"]).round(9).tolist()
     if measurement.kind in OF_RECORDINGS:
         return OF_RECORDINGS[measurement.kind](recording, **given)
     cut = {name: given.pop(name) for name in _OF_TRIALS if name in given}
-    cut["window"] = tuple(cut["window"])
     if "read" in given:  # the window that times are told apart in
-        given["window"] = tuple(given.pop("read"))
+        given["window"] = given.pop("read")
     return OF_TRIALS[measurement.kind](trials_of(recording, **cut), **given)
 
 
@@ -177,7 +184,7 @@ def _write_one(recording: Path, part: Path, each: Measurement, key: str) -> str:
         except InputError as error:
             found = xr.Dataset(attrs={"measure": each.kind, "reason": str(error)})
     reason = str(found.attrs.get("reason", "")) if not found.data_vars else ""
-    kept = _encoded(found.assign_attrs(measure=each.kind))
+    kept = encoded(found.assign_attrs(measure=each.kind))
     kept.attrs["parameters"] = json.dumps(dict(each.parameters))
     kept.attrs["measurement_key"] = key
     with fresh_file(part) as fresh:
@@ -185,11 +192,22 @@ def _write_one(recording: Path, part: Path, each: Measurement, key: str) -> str:
     return reason
 
 
+def _refused(parts: Path, names: list[str]) -> dict[str, str]:
+    """Name and reason of each measurement that could not be made."""
+    refused = {}
+    for name in names:
+        with xr.open_dataset(parts / f"{name}.nc", engine="h5netcdf",
+                             decode_times=False) as part:  # fmt: skip
+            if not part.data_vars:
+                refused[name] = str(part.attrs.get("reason", ""))
+    return refused
+
+
 def _join(parts: Path, names: list[str], output: Path, of: dict[str, str]) -> None:
     whole = output.with_name(output.name + PART)
     whole.unlink(missing_ok=True)
     root = xr.Dataset(attrs={
-        _MARK: KIND, "measurements": json.dumps(names),
+        KIND_MARK: KIND, "measurements": json.dumps(names),
         **{f"recording_{name}": value for name, value in of.items()},
         **{name: value if np.isscalar(value) else json.dumps(value)
            for name, value in provenance.attributes().items()},
@@ -220,41 +238,3 @@ def _key_of(part: Path) -> str:
         return ""
     with xr.open_dataset(part, engine="h5netcdf", decode_times=False) as kept:
         return str(kept.attrs.get("measurement_key", ""))
-
-
-def _encoded(found: xr.Dataset) -> xr.Dataset:
-    """Attributes as HDF5 holds them: numbers and text, all else as JSON."""
-
-    def plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-        return {
-            str(name): int(value) if isinstance(value, bool | np.bool_)
-            else value if isinstance(value, str | int | float | np.number)
-            else json.dumps(value, default=_jsonable)
-            for name, value in attributes.items() if value is not None
-        }  # fmt: skip
-
-    kept = found.copy()
-    kept.attrs = plain(found.attrs)
-    for name in kept.variables:
-        kept[name].attrs = plain(found[name].attrs)
-        if kept[name].dtype.kind in "U":
-            kept[name] = kept[name].astype(object)
-    aside = [str(name) for name in found.coords if name not in found.dims]
-    kept.attrs["coordinates_aside"] = json.dumps(aside)
-    return kept.reset_coords(aside)
-
-
-def _decoded(kept: xr.Dataset) -> xr.Dataset:
-    return kept.set_coords(json.loads(kept.attrs.pop("coordinates_aside", "[]")))
-
-
-def _jsonable(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
-
-
-def _is_memory(path: Path) -> bool:
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as root:
-            return bool(root.attrs.get(_MARK) == KIND)
-    except (OSError, ValueError):
-        return False

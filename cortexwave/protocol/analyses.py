@@ -11,13 +11,45 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortexwave.documents import Document
-from cortexwave.units import Time, quantity_field
+from cortexwave.units import (
+    Angle,
+    Duration,
+    Frequency,
+    Position,
+    Speed,
+    Time,
+    quantity_field,
+)
 
 Label = Literal[
     "stimulus", "item", "kind", "outcome", "x", "y", "session", "subject"
 ]  # fmt: skip
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Nulls = Annotated[int, Field(ge=19, le=100_000)]
+Classifier = Literal["lda", "ridge"]
+Boundary = Literal["open", "periodic"]
+Window = tuple[Time, Time]
+Band = tuple[Frequency, Frequency]
+
+
+def _in_order(name: str, window: tuple[float, float]) -> None:
+    if not window[0] < window[1]:
+        start, stop = (1e3 * each for each in window)
+        raise ValueError(f"{name} is {start:g} to {stop:g} ms; it must end after it "
+                         "begins")  # fmt: skip
+
+
+def _rising(band: tuple[float, float] | None) -> None:
+    if band is not None and not band[0] < band[1]:
+        raise ValueError(f"band is {band[0]:g} to {band[1]:g} Hz; the lower edge comes "
+                         "first")  # fmt: skip
+
+
+class PlaceOfSite(Document):
+    """Where a site is: the one nearest to it is taken."""
+
+    y: Position = 0.0
+    x: Position
 
 
 class _Analysis(Document):
@@ -28,16 +60,13 @@ class _Analysis(Document):
 class _OfTrials(_Analysis):
     """Trials are cut from `window` around events, labelled by one of their columns."""
 
-    window: tuple[Time, Time]
+    window: Window
     label: Label = "stimulus"
     kinds: list[str] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
-    def _in_order(self) -> _OfTrials:
-        if not self.window[0] < self.window[1]:
-            start, stop = (1e3 * each for each in self.window)
-            raise ValueError(f"window is {start:g} to {stop:g} ms; it must end after "
-                             "it begins")  # fmt: skip
+    def _order(self) -> _OfTrials:
+        _in_order("window", self.window)
         return self
 
 
@@ -81,7 +110,7 @@ class DecodeIdentity(_OfTrials):
     """The class of a trial from one snapshot, at each time."""
 
     kind: Literal["decode_identity"]
-    classifier: Literal["lda", "ridge"] = "lda"
+    classifier: Classifier = "lda"
     times: list[Time] | None = None
     permutations: Nulls = 199
 
@@ -90,7 +119,7 @@ class DecodeElapsedTime(_OfTrials):
     """The time since onset from one snapshot, within `read` of the window."""
 
     kind: Literal["decode_elapsed_time"]
-    read: tuple[Time, Time]
+    read: Window
     stride: Count = 1
     permutations: Nulls = 199
 
@@ -101,6 +130,100 @@ class TemporalGeneralisation(_OfTrials):
     kind: Literal["temporal_generalisation"]
     times: list[Time] | None = None
     permutations: Nulls = 199
+
+
+class MemoryFormat(_OfTrials):
+    """Whether what is held moves, stays, oscillates or changes without a shift."""
+
+    kind: Literal["memory_format"]
+    speeds: list[Speed] = Field(min_length=1, max_length=64)
+    directions: list[Angle] = Field(min_length=1, max_length=64)
+    longest: Duration
+    boundary: Boundary
+    classifier: Classifier = "lda"
+    times: list[Time] | None = None
+    permutations: Nulls = 199
+
+
+class FilterControl(_OfTrials):
+    """Identity through a filter, beside what the filter's ringing alone keeps."""
+
+    kind: Literal["filter_control"]
+    band: Band
+    stimulus_end: Time
+    classifier: Classifier = "lda"
+    times: list[Time] | None = None
+    surrogates: Nulls = 99
+
+    @model_validator(mode="after")
+    def _band(self) -> FilterControl:
+        _rising(self.band)
+        return self
+
+
+class DecodingControls(_OfTrials):
+    """The decoder of identity beside decoders that should find less, or nothing."""
+
+    kind: Literal["decoding_controls"]
+    times: list[Time] = Field(min_length=1)
+    band: Band | None = None
+    matched_sites: Count | None = None
+    classifier: Classifier = "lda"
+    permutations: Nulls = 199
+
+    @model_validator(mode="after")
+    def _band(self) -> DecodingControls:
+        _rising(self.band)
+        return self
+
+
+class SequenceReadout(_Analysis):
+    """The items of a sequence by rank, and their order at time `at` of a trial."""
+
+    kind: Literal["sequence_readout"]
+    at: Time
+    label: Literal["item", "stimulus"] = "item"
+    times: list[Time] | None = None
+    classifier: Classifier = "lda"
+    permutations: Nulls = 199
+
+
+class DecodeInterval(_Analysis):
+    """The time between the two events of a trial, from one snapshot after both."""
+
+    kind: Literal["decode_interval"]
+    window: Window
+    kinds: list[str] | None = Field(default=None, min_length=1)
+    classifier: Classifier = "lda"
+    times: list[Time] | None = None
+    permutations: Nulls = 199
+
+    @model_validator(mode="after")
+    def _order(self) -> DecodeInterval:
+        _in_order("window", self.window)
+        return self
+
+
+class PhaseAtSite(_Analysis):
+    """Whether an outcome depends on the phase at a place when an event began."""
+
+    kind: Literal["phase_at_site"]
+    band: Band
+    place: PlaceOfSite
+    response: Window | None = None
+    against: PlaceOfSite | None = None
+    kinds: list[str] | None = Field(default=None, min_length=1)
+    permutations: Nulls = 199
+
+    @model_validator(mode="after")
+    def _order(self) -> PhaseAtSite:
+        _rising(self.band)
+        if self.response is not None:
+            _in_order("response", self.response)
+        elif self.against is not None:
+            raise ValueError("against is a place whose response is taken away, and no "
+                             "response was asked for")  # fmt: skip
+        return self
 
 
 class Propagator(_Analysis):
@@ -118,7 +241,7 @@ class TopographicShift(_Analysis):
 
     kind: Literal["topographic_shift"]
     noise_correlation: quantity_field("ms", least=0.0)  # type: ignore[valid-type]
-    boundary: Literal["open", "periodic"] = "open"
+    boundary: Boundary = "open"
     rank: Count | None = None
     stride: Count = 1
     lags: Count = 10
@@ -127,7 +250,9 @@ class TopographicShift(_Analysis):
 
 Analysis = Annotated[
     MemoryFunction | ProcessingCapacity | FisherMemory | LagPosition | DecodeIdentity
-    | DecodeElapsedTime | TemporalGeneralisation | Propagator | TopographicShift,
+    | DecodeElapsedTime | DecodeInterval | DecodingControls | FilterControl
+    | TemporalGeneralisation | MemoryFormat | SequenceReadout | PhaseAtSite
+    | Propagator | TopographicShift,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -121,17 +121,10 @@ def draw_sequence_readout(
         figure = pieces.new_figure(width, _TOP + 1.9 + 0.5)
         over_time = pieces.axes_at(figure, 0.6, _TOP, side, 1.9)
         over_age = pieces.axes_at(figure, 0.6 + side + 0.65, _TOP, side, 1.9)
-        clock = 1e3 * found["time"].values
+        draw_items(over_time, found)
         for rank in range(ranks):
-            one, colour = found.isel(rank=rank), SERIES[rank]
-            over_time.plot(clock, one["accuracy"], color=colour, lw=0.9,
-                           label=f"rank {rank + 1}")  # fmt: skip
-            sure = (one["p"] <= found.attrs["alpha"]).values
-            over_time.plot(clock[sure], one["accuracy"].values[sure], "o", ms=2.5,
-                           color=colour)  # fmt: skip
-            over_time.axvline(1e3 * float(one["onset"]), color=colour, lw=0.5, ls=":")
-            over_age.plot(1e3 * found["since"], one["since_onset"], "o-", ms=2.5,
-                          lw=0.9, color=colour)  # fmt: skip
+            over_age.plot(1e3 * found["since"], found.isel(rank=rank)["since_onset"],
+                          "o-", ms=2.5, lw=0.9, color=SERIES[rank])  # fmt: skip
         for axes, label in ((over_time, "time (ms)"),
                             (over_age, "since the item's onset (ms)")):  # fmt: skip
             axes.axhline(float(found["chance"].mean()), color=pieces.QUIET, lw=0.5,
@@ -150,6 +143,22 @@ def draw_sequence_readout(
             figure, f"Items of a sequence: up to {most} of {ranks} at one time"
         )
     return figure
+
+
+def draw_items(axes: Axes, found: xr.Dataset) -> Axes:
+    """Accuracy of the item at each rank against time; dots where it is above chance."""
+    _expect(found, "since_onset", "sequence_readout")
+    clock = 1e3 * found["time"].values
+    for rank in range(found.sizes["rank"]):
+        one, colour = found.isel(rank=rank), SERIES[rank % len(SERIES)]
+        axes.plot(clock, one["accuracy"], color=colour, lw=0.9,
+                  label=f"rank {rank + 1}")  # fmt: skip
+        sure = (one["p"] <= found.attrs["alpha"]).values
+        axes.plot(clock[sure], one["accuracy"].values[sure], "o", ms=2.5, color=colour)
+        axes.axvline(1e3 * float(one["onset"]), color=colour, lw=0.5, ls=":")
+    axes.axhline(float(found["chance"].mean()), color=pieces.QUIET, lw=0.5, ls=":")
+    axes.set(xlabel="time (ms)", ylabel="accuracy of the item", ylim=(0, 1.02))
+    return axes
 
 
 def _summary(figure: Figure, found: xr.Dataset, width: float, ranks: int) -> None:

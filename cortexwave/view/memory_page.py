@@ -15,8 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cortexwave.errors import InputError
-from cortexwave.view import memory_decoding, memory_functions, pieces
-from cortexwave.view.colours import SERIES, ColourScale
+from cortexwave.view import (
+    memory_decoding,
+    memory_functions,
+    memory_generalisation,
+    pieces,
+)
+from cortexwave.view.colours import SERIES
 
 _WIDTH = 8.27  # inches, a page
 _TALL, _EACH, _HEAD = 1.75, 2.85, 0.62
@@ -29,7 +34,10 @@ _VALUE = {
     "fisher_memory_from_data": "fisher", "lag_position": "correlation",
     "decode_identity": "accuracy", "decode_elapsed_time": "r2",
     "temporal_generalisation": "accuracy", "propagator": "modulus",
-    "topographic_shift": "likeness",
+    "topographic_shift": "likeness", "decode_interval": "accuracy",
+    "decoding_controls": "value", "filter_control": "accuracy",
+    "phase_at_site": "amplitude", "memory_format": "lag_accuracy",
+    "sequence_readout": "accuracy",
 }  # fmt: skip
 
 
@@ -101,24 +109,51 @@ def _absent(axes: Axes, reason: str) -> None:
 
 
 def _generalisation(found: xr.Dataset, axes: Axes) -> None:
-    """Accuracy of decoders of one time (rows) at others; contour: p <= 0.05."""
-    trained, tried = (1e3 * found[f"{name}_time"].values for name in ("train", "test"))
-    chance = float(found["chance"])
-    reach = max(0.05, min(chance, float(np.abs(found["accuracy"] - chance).max())))
-    scale = ColourScale("RdBu_r", chance - reach, chance + reach, "both", "accuracy")
-    half = (tried[1] - tried[0]) / 2 if tried.size > 1 else 0.5
-    ends = (tried[0] - half, tried[-1] + half, trained[0] - half, trained[-1] + half)
-    values = found["accuracy"].transpose("train_time", "test_time").values
-    pieces.draw_image(axes, values, scale, ends)
-    told = found["p"].transpose("train_time", "test_time").values <= 0.05
-    if told.any() and not told.all() and min(told.shape) > 1:
-        axes.contour(tried, trained, told.astype(float), [0.5], colors="black",
-                     linewidths=0.6)  # fmt: skip
-    axes.set(xlabel="tried at (ms)", ylabel="fitted at (ms)")
+    """Accuracy of decoders of one time (up) at others (right), with its key."""
+    scale = memory_generalisation.draw_accuracy(axes, found)
     box = axes.get_position()
     axes.set_position((box.x0, box.y0, box.width * 0.74, box.height))
     at = (box.x0 + box.width * 0.79, box.y0, box.width * 0.03, box.height)
     pieces.draw_key(axes.figure.add_axes(at), scale)
+
+
+def _format(found: xr.Dataset, axes: Axes) -> None:
+    """Accuracy by lag as it is and shifted back, under the verdict."""
+    mine = [str(name) for name in found.variables if str(name).startswith("shift_")]
+    moved = found[mine].rename({name: name.removeprefix("shift_") for name in mine})
+    memory_generalisation.draw_by_lag(axes, found.drop_vars(mine), moved)
+    axes.set_title(f"format: {found['format'].item()}", fontsize=7, loc="left", pad=3)
+
+
+def _sequence(found: xr.Dataset, axes: Axes) -> None:
+    """Each item against time, with its order at the time asked."""
+    memory_generalisation.draw_items(axes, found)
+    axes.legend(frameon=False, fontsize=6, loc="lower right", handlelength=1.2)
+    area, p = float(found["order_auc"]), float(found["order_p"])
+    told = "" if np.isnan(area) else f", order {area:.2f} (p = {p:.2g})"
+    most = int(found["simultaneous"].max())
+    axes.set_title(f"up to {most} of {found.sizes['rank']} items at one time{told}",
+                   fontsize=7, loc="left", pad=3)  # fmt: skip
+
+
+def _interval(found: xr.Dataset, axes: Axes) -> None:
+    """Mean error of the interval that is read, and that of the best one answer."""
+    time = 1e3 * found["time"].values
+    axes.plot(time, 1e3 * found["error"], "o-", ms=2.5, lw=0.9, color=SERIES[0],
+              label="read from the field")  # fmt: skip
+    axes.plot(time, 1e3 * found["error_constant"], color=pieces.QUIET, lw=0.8, ls="--",
+              label="one answer to all")  # fmt: skip
+    axes.set(xlabel="after the second event (ms)", ylabel="error of the interval (ms)",
+             ylim=(0, None))  # fmt: skip
+    axes.legend(frameon=False, fontsize=6, loc="best", handlelength=1.4)
+    axes.set_title(f"told apart: p = {float(found['p_family'].min()):.2g}", fontsize=7,
+                   loc="left", pad=3)  # fmt: skip
+
+
+def _controls(found: xr.Dataset, axes: Axes) -> None:
+    box = axes.get_position()  # names of rows stand to the left
+    axes.set_position((box.x0 + 0.2 * box.width, box.y0, 0.8 * box.width, box.height))
+    memory_decoding.draw_controls(found, axes)
 
 
 def _propagator(found: xr.Dataset, axes: Axes) -> None:
@@ -159,7 +194,13 @@ PANELS: dict[str, Callable[[xr.Dataset, Axes], object]] = {
     **memory_functions.DRAWN,
     "decode_identity": memory_decoding.draw_identity,
     "decode_elapsed_time": memory_decoding.draw_elapsed_time,
+    "decode_interval": _interval,
+    "decoding_controls": _controls,
+    "filter_control": memory_decoding.draw_filter_control,
+    "phase_at_site": memory_decoding.draw_phase_at_site,
     "temporal_generalisation": _generalisation,
+    "memory_format": _format,
+    "sequence_readout": _sequence,
     "propagator": _propagator,
     "topographic_shift": _shift,
 }

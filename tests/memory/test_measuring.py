@@ -11,6 +11,7 @@ import xarray as xr
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.memory import measuring as module
 from cortexwave.memory.measuring import Measurement, measuring, open_memory
+from cortexwave.memory.memory_file import describe_memory, is_memory_file
 from cortexwave.memory.memory_function import memory_function
 from cortexwave.memory_report import summary_of, write_memory_page
 from cortexwave.recording.saving import save_recording
@@ -132,3 +133,29 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(recording, tmp_pat
         list(measuring(recording, recording, [MEMORY], overwrite=True))
     with pytest.raises(RecordingError, match="not a memory file"):
         open_memory(recording)
+
+
+def test_where_nothing_can_be_measured_there_is_no_file(recording, tmp_path):
+    output = tmp_path / "memory.h5"
+    with pytest.raises(InputError, match=r"could be measured\. .*no event table"):
+        list(measuring(recording, output, [IDENTITY]))
+    assert not list(tmp_path.glob("memory*"))
+
+
+def test_a_memory_file_tells_what_was_measured(recording, tmp_path):
+    output = tmp_path / "memory.h5"
+    list(measuring(recording, output, [POSITION]))
+    told = describe_memory(output)
+    assert told["recording_file"] == "run.h5"
+    assert told["measurements"] == {"lag_position": POSITION.parameters}
+    assert is_memory_file(output)
+    assert not is_memory_file(recording)
+
+
+def test_directions_of_a_document_are_degrees_to_the_readout(recording, monkeypatch):
+    seen = {}
+    monkeypatch.setitem(module.OF_RECORDINGS, "propagator",
+                        lambda recording, **named: seen.update(named))  # fmt: skip
+    asked = {"directions": [np.pi / 2], "window": [0, 1]}
+    module.measured(xr.Dataset(), Measurement("propagator", asked))
+    assert seen == {"directions": [90.0], "window": (0, 1)}

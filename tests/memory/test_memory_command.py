@@ -79,6 +79,44 @@ def test_a_result_that_is_there_is_not_replaced_unasked(run, tmp_path):
     assert output.read_bytes() == b"mine"
 
 
+def test_analyses_may_stand_in_a_file_of_their_own(run, tmp_path):
+    asked = tmp_path / "asked.yaml"
+    asked.write_text("analyses:\n  - {kind: lag_position, lags: 12, surrogates: 19}\n")
+    done = _command(run, "-o", tmp_path / "m.h5", "--analyses", asked)
+    assert done.exit_code == 0, done.output
+    told = CliRunner().invoke(app, ["info", str(tmp_path / "m.h5")])
+    assert "lag_position" in told.output
+    asked.write_text("analyses:\n  - {kind: lag_positions, lags: 12}\n")
+    done = _command(run, "-o", tmp_path / "n.h5", "--analyses", asked)
+    assert "asked.yaml" in str(done.exception)
+    assert "did you mean 'lag_position'" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("{kind: decode_identity, window: [0 ms, 100 ms]}", "are of class"),
+        ("{kind: decode_identity, window: [0 ms, 9 s]}", "window"),
+        ("{kind: sequence_readout, at: 1 s}", "sequence"),
+        ("{kind: decode_interval, window: [0 ms, 50 ms]}", "2 of a trial"),
+    ],
+)
+def test_what_a_recording_cannot_tell_is_one_message(run, tmp_path, asked, message):
+    done = _command(run, "-o", tmp_path / "m.h5", "--analysis", asked)
+    assert isinstance(done.exception, CortexwaveError)
+    assert message in str(done.exception)
+    assert not (tmp_path / "m.h5").exists()
+
+
+def test_without_a_drive_a_memory_function_says_so(tmp_path):
+    plain = PROTOCOL.replace("stimuli:\n  - {kind: white_noise, clock: 20 ms, places: "
+                             "[{x: 0 mm}], amplitude: 0.5}\n", "")  # fmt: skip
+    path = cw.run(cw.parse_protocol(plain), tmp_path / "run.h5")
+    done = _command(path, "-o", tmp_path / "m.h5")
+    assert isinstance(done.exception, CortexwaveError)
+    assert "drive" in str(done.exception)
+
+
 def test_hidden_waves_is_a_command_of_its_own():
     done = _command("hidden-waves", "--help")
     assert done.exit_code == 0

@@ -84,6 +84,15 @@ def test_a_protocol_with_analyses_resolves_to_itself():
         ("{kind: decode_identity, window: [0.3 s, 0.1 s]}", "must end after"),
         ("{kind: decode_identity, window: [0.1, 0.3]}", "unit"),
         ("{kind: decode_identity, window: [0 s, 1 s], label: colour}", "stimulus"),
+        ("{kind: decode_interval, window: [0.3 s, 0.1 s]}", "must end after"),
+        ("{kind: phase_at_site, band: [9 Hz, 5 Hz], place: {x: 0 mm}}", "lower edge"),
+        (
+            "{kind: phase_at_site, band: [5 Hz, 9 Hz], place: {x: 0 mm}, "
+            "against: {x: 1 mm}}",
+            "no response",
+        ),
+        ("{kind: filter_control, window: [0 s, 1 s], stimulus_end: 1 ms}", "band"),
+        ("{kind: sequence_readout, at: 1 ms, label: x}", "stimulus"),
     ],
 )
 def test_a_slip_in_an_analysis_is_named_with_its_line(written, message):
