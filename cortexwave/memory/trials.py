@@ -83,9 +83,10 @@ def trials_of(
     `window` is (before, after) the onset in s; `label` the column that names the class
     (one of stimulus, item, kind, outcome, x, y, session, subject); `kinds` keeps only
     events of these kinds (None: all). Sites are all places and features together.
-    Windows that overlap share frames: such trials make a `stretch` and are never apart
-    in a cross-validation. A stretch longer than a tenth of all trials, or than a block,
-    is cut by leaving trials out at the seams (attribute `left_out`).
+    Windows that overlap share frames, and those of one trial its past: such trials
+    make a `stretch` and are never apart in a cross-validation. A stretch longer than a
+    tenth of all trials, or than a block, is cut by leaving trials out at the seams
+    (attribute `left_out`).
     Raises `InputError` where a column is empty or no event fits.
     """
     events = schema.events(recording)
@@ -212,10 +213,15 @@ def _in_stretches(trials: Trials, onset: np.ndarray, source: np.ndarray) -> Tria
     """The trials, numbered by stretch where their windows overlap.
 
     `onset` (trial,) in s, `source` (trial,) the trial of the recording it was cut from.
+    A few cut from one trial, as the items of a sequence, are a stretch too, apart or
+    not: what an earlier event left is in the later windows.
     """
     reach = trials.clock.size * trials.step * (1 - 1e-6)
     most = max(2, -(-onset.size // _PIECES))
     blocks = [trials.subject, trials.session, trials.block]
+    _, cut = np.unique(source, return_counts=True)
+    if cut.size > 1 and cut.max() <= most:
+        reach = np.inf
     stretch, left_out = np.full(onset.size, -1), []
     number, last = -1, None
     for k in np.lexsort((onset, source)).tolist():

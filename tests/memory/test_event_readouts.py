@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.memory.dealing import splits_of
 from cortexwave.memory.event_readouts import (
     interval_of_events,
     interval_trials,
@@ -14,7 +15,7 @@ from cortexwave.memory.event_readouts import (
     sequence_of_events,
 )
 from cortexwave.memory.format_evidence import memory_format
-from cortexwave.memory.trials import trials_from
+from cortexwave.memory.trials import trials_from, trials_of
 from cortexwave.schema import events_table, with_tables
 
 STEP = 0.005  # s
@@ -158,3 +159,17 @@ def test_a_format_comes_with_what_it_rests_on():
     assert found["shift_direction"].item() == 0.0
     assert found.attrs["measure"] == "memory_format"
     assert {"accuracy", "lag_accuracy", "shift_aligned", "regained"} <= set(found)
+
+
+def test_events_of_one_trial_are_on_one_side_of_every_fold():
+    """Each trial has a level of its own, which would tell the other item's class."""
+    draw = np.random.default_rng(4)
+    level = 100.0 * np.arange(30)
+    values = level[:, None, None] + draw.standard_normal((30, 20, 3))
+    rows = [{"onset": STEP * onset, "trial": trial, "item": str(trial % 2)}
+            for trial in range(30) for onset in (2, 12)]  # fmt: skip
+    trials = trials_of(_recording(values, rows), window=(0.0, 0.02), label="item")
+    # the level, of which the mean is taken, tells the trial
+    source = np.rint(trials.values[:, 0, 0] / 100 + 14.5)
+    for train, test in splits_of(trials, count=5, seed=0):
+        assert not set(source[train]) & set(source[test])

@@ -33,7 +33,8 @@ def recording(onsets, classes, *, trial=None, frames=400, seed=0):
     )  # fmt: skip
     rows = [{"onset": at, "duration": STEP, "kind": "stimulus", "stimulus": name,
              "trial": int(number)}
-            for at, name, number in zip(onsets, classes, trial, strict=True)]  # fmt: skip
+            for at, name, number in zip(onsets, classes, trial,
+                                        strict=True)]  # fmt: skip
     return schema.with_tables(fields, schema.events_table(rows), None)
 
 
@@ -56,8 +57,12 @@ def test_windows_that_overlap_are_on_one_side():
 
 
 def test_windows_that_do_not_overlap_are_dealt_one_by_one():
-    trials = trials_of(pairs(40), window=(0.0, 0.04))
+    """In one long recording; those of a trial of two go together all the same."""
+    apart = recording(0.1 * np.arange(1, 31), ["a", "b"] * 15)
+    trials = trials_of(apart, window=(0.0, 0.04))
     assert trials.stretch is None and resampling_unit(trials)[0] == "trial"
+    trials = trials_of(pairs(40), window=(0.0, 0.04))
+    assert resampling_unit(trials)[0] == "stretch"
 
 
 def test_what_shares_frames_trades_labels_as_a_whole():
