@@ -36,6 +36,7 @@ from cortexwave.memory.lagged import (
     noise_like,
     plain,
 )
+from cortexwave.memory.leading_components import led
 from cortexwave.memory.series import Series, series
 
 Estimate = Literal["instrumental", "plain"]
@@ -68,7 +69,9 @@ def propagator(
 
     Over `estimate` ("instrumental", "plain"):
 
-    operator         (site, source): to a site, from a source
+    operator         (site, source): to a site, from a source; of more than 1,000 sites,
+                     which are first reduced to their leading principal components,
+                     (component, source_component), of the columns of `direction`
     real, imaginary, modulus, frequency
                      (eigenvalue), the largest first; frequency is arg / (2 pi stride
                      step) in Hz
@@ -89,6 +92,7 @@ def propagator(
     """
     measured = series(recording, variable)
     rule = lag_rule(measured, noise_correlation, lags, stride)
+    measured, leading = led(measured, rank, rule.longest)
     size = operator_size(measured, rule, rank)
     if draws < 19:
         raise InputError(f"draws is {draws}; a p below 0.05 needs 19")
@@ -113,12 +117,13 @@ def propagator(
     eigenvalues = np.stack([_spectrum(each) for each in found])
     zero = np.quantile(np.array(moduli), [0.025, 0.5, 0.975], axis=0)
     return _labelled(
-        measured, axes, found, eigenvalues, zero,
+        measured, axes, leading, found, eigenvalues, zero,
         strength=(strength, float(np.mean(strengths)), (1 + beyond) / (1 + draws)),
         attributes={
             **_rule_attributes(measured, rule), "rank": size,
             "noise_correlation": noise_correlation, "draws": draws, "seed": seed,
             "noise": "exponential" if noise is None else "measured",
+            **({} if leading is None else {"components": measured.sites}),
         },
     )  # fmt: skip
 
@@ -272,8 +277,8 @@ def _rule_attributes(measured: Series, rule: LagRule) -> dict[str, Any]:
 
 
 def _labelled(
-    measured: Series, axes: np.ndarray, operators: list[np.ndarray],
-    eigenvalues: np.ndarray, zero: np.ndarray, *,
+    measured: Series, axes: np.ndarray, leading: np.ndarray | None,
+    operators: list[np.ndarray], eigenvalues: np.ndarray, zero: np.ndarray, *,
     strength: tuple[float, float, float], attributes: dict[str, Any],
 ) -> xr.Dataset:  # fmt: skip
     powers = np.arange(1, _POWERS + 1)
@@ -287,11 +292,19 @@ def _labelled(
         "zero_low": (zero[0], "1"), "zero_middle": (zero[1], "1"),
         "zero_high": (zero[2], "1"),
     }  # fmt: skip
-    in_sites = np.stack([axes @ each @ axes.T for each in operators])
+    if leading is None:
+        made = np.stack([axes @ each @ axes.T for each in operators])
+        operator, across = (("estimate", "site", "source"), made, {"units": "1"}), {
+            **measured.coordinates("source")}  # fmt: skip
+    else:  # among thousands of sites it would be larger than the recording
+        axes = leading @ axes
+        made = np.stack(operators)
+        dims = ("estimate", "component", "source_component")
+        operator, across = (dims, made, {"units": "1"}), {}
     scalars = zip(("strength", "zero_strength", "p_signal"), strength, strict=True)
     return xr.Dataset(
         {
-            "operator": (("estimate", "site", "source"), in_sites, {"units": "1"}),
+            "operator": operator,
             **{name: (("estimate", "eigenvalue"), values, {"units": units})
                for name, (values, units) in per_eigenvalue.items()},
             "power_norm": (("estimate", "power"), np.array(norms), {"units": "1"}),
@@ -299,6 +312,6 @@ def _labelled(
             **{name: ((), value, {"units": "1"}) for name, value in scalars},
         },
         {"estimate": list(ESTIMATES), "power": ("power", powers, {"units": "1"}),
-         **measured.coordinates("site"), **measured.coordinates("source")},
+         **measured.coordinates("site"), **across},
         attributes,
     )  # fmt: skip

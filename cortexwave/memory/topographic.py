@@ -16,6 +16,7 @@ import xarray as xr
 from cortexwave.analysis.covariance_surrogates import separable, without_lags
 from cortexwave.errors import InputError
 from cortexwave.memory.lagged import LagRule, components, instrumental
+from cortexwave.memory.leading_components import MOST_SITES
 from cortexwave.memory.propagator import lag_rule, operator_size
 from cortexwave.memory.series import Series, series
 from cortexwave.memory.shifts import (
@@ -69,6 +70,11 @@ def topographic_shift(
     `alpha`, and the displacement is not 0.
     """
     measured = series(recording, variable)
+    if measured.sites > MOST_SITES:
+        raise InputError(
+            f"{measured.sites} sites; shifts are tried among {MOST_SITES} at most, so "
+            "choose a part of the sheet, or a coarser one"
+        )
     rule = lag_rule(measured, noise_correlation, lags, stride)
     size = operator_size(measured, rule, rank)
     unknown = [null for null in nulls if null not in get_args(Null)]
