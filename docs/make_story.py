@@ -22,6 +22,13 @@ BAND = (14.0, 28.0)  # Hz, of the study
 AT = 1.0 + 0.014 * np.arange(3)  # s, a quarter of a cycle apart
 
 
+def draw_bar(axis: Axes, x: float, y: float, length: float) -> None:
+    """A bar of `length` mm from (x, y), with its length beside it."""
+    axis.plot([x, x + length], [y, y], "k", lw=2, solid_capstyle="butt")
+    axis.annotate(f"{length:g} mm", (x + length / 2, y), (0, 2), ha="center",
+                  textcoords="offset points", fontsize=7)  # fmt: skip
+
+
 def draw_sheet(row: list[Axes], sheet: Path, places: list[tuple[float, float]]) -> None:
     """Frames of the sheet, with the places that are flashed and where the array is."""
     recording = cw.open_recording(sheet)
@@ -29,13 +36,17 @@ def draw_sheet(row: list[Axes], sheet: Path, places: list[tuple[float, float]]) 
     limit = float(np.abs(frames).max())
     x = recording["x"].values
     for axis, frame in zip(row, frames, strict=True):
-        axis.pcolormesh(x, recording["y"].values, frame.values, cmap="RdBu_r",
-                        vmin=-limit, vmax=limit, shading="nearest")  # fmt: skip
+        drawn = axis.pcolormesh(
+            x, recording["y"].values, frame.values, cmap="RdBu_r", vmin=-limit,
+            vmax=limit, shading="nearest",
+        )  # fmt: skip
         axis.add_patch(Rectangle((4.0, 4.0), 4.0, 4.0, fill=False, lw=0.8))
         axis.set(title=f"{1e3 * float(frame.time):.0f} ms", aspect="equal",
-                 xticks=[0, 6, 12], yticks=[])  # fmt: skip
+                 xticks=[], yticks=[])  # fmt: skip
         axis.plot(*zip(*places, strict=True), "k.", ms=3)
+    draw_bar(row[0], 8.5, 0.6, 3.0)
     row[0].set(ylabel="the model's sheet")
+    row[0].figure.colorbar(drawn, ax=row, shrink=0.8, label="u", ticks=[], pad=0.01)
 
 
 def draw_phase(row: list[Axes], lab: Path) -> None:
@@ -43,10 +54,16 @@ def draw_phase(row: list[Axes], lab: Path) -> None:
     field = cw.wave_field(cw.to_grid(cw.open_recording(lab)), band=BAND)
     frames = field["phase"].sel(time=AT, method="nearest")
     for axis, frame in zip(row, frames, strict=True):
-        axis.pcolormesh(frame.x, frame.y, frame.values, cmap="twilight", vmin=-np.pi,
-                        vmax=np.pi, shading="nearest")  # fmt: skip
-        axis.set(aspect="equal", xticks=[], yticks=[])
-    row[0].set(ylabel="phase in an animal")
+        drawn = axis.pcolormesh(
+            frame.x, frame.y, frame.values, cmap="twilight", vmin=-np.pi, vmax=np.pi,
+            shading="nearest",
+        )  # fmt: skip
+        axis.set(title=f"{1e3 * float(frame.time):.0f} ms", aspect="equal", xticks=[],
+                 yticks=[])  # fmt: skip
+    wide = float(frame.x.max() - frame.x.min())
+    row[0].set(ylabel="phase in an animal", xlabel=f"contacts across {wide:g} mm")
+    key = row[0].figure.colorbar(drawn, ax=row, shrink=0.8, pad=0.01)
+    key.set_ticks([-np.pi, 0, np.pi], labels=["-π", "0", "π"])
 
 
 def draw_memory(left: Axes, right: Axes, lab: Path) -> None:
@@ -59,7 +76,8 @@ def draw_memory(left: Axes, right: Axes, lab: Path) -> None:
     left.axhline(0.25, color="grey", lw=0.8)
     left.set(xlabel="time since flash (ms)", ylabel="accuracy (chance 1/4)",
              ylim=(0, 1), title="which flash, from one frame")  # fmt: skip
-    right.pcolormesh(clock, clock, matrix, vmin=0, vmax=1, shading="nearest")
+    drawn = right.pcolormesh(clock, clock, matrix, vmin=0, vmax=1, shading="nearest")
+    right.figure.colorbar(drawn, ax=right, label="accuracy")
     right.set(xlabel="tested at (ms)", ylabel="fitted at (ms)", aspect="equal",
               title="a decoder does not keep")  # fmt: skip
 
