@@ -14,7 +14,14 @@ import xarray as xr
 
 from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier
-from cortexwave.memory.dealing import check_permutations, p_values
+from cortexwave.memory.dealing import (
+    arrangements,
+    check_permutations,
+    deals,
+    groups_of,
+    p_values,
+    splits_of,
+)
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.features import features
 from cortexwave.memory.identity import NO_DEAL, frames_of, held_out, too_few
@@ -59,7 +66,8 @@ def decoding_controls(
     global_mean        C2: the mean over sites alone
     amplitude, phase   C3: of the phasors, in `band` (Hz) or of complex trials
     induced            C4: squares of what is left when the training trials' mean of the
-                       class is taken away
+                       class is taken away, also anew for each deal of labels: of noise
+                       that is sparse the squares go with those means
     before_onset       C5: frames before 0 s, as many as `times`; has to be at chance
     covariates         C6: `covariates` alone, (trial, covariate) or (trial, time,
                        covariate): eye, pupil, muscle, running
@@ -110,7 +118,11 @@ def decoding_controls(
         _Row("permuted_sites", "C1", decoded(_permuted(plain, seed))),
         _Row("global_mean", "C2", decoded(_mean(trials))),
         *(_phasor_row(trials, kind, band, decoded) for kind in ("amplitude", "phase")),
-        _Row("induced", "C4", decoded(plain, frames, _induced(plain))),
+        _Row(
+            "induced",
+            "C4",
+            _induced_accuracy(plain, frames, classifier, count, permutations, seed),
+        ),
     ]
     if before.size:
         rows.append(_Row("before_onset", "C5", decoded(plain, before)))
@@ -187,6 +199,36 @@ def _phasor_row(
         return _missing(kind, "C3", "no band was given, and the trials are no phasors")
     shown = features(trials, "amplitude" if kind == "amplitude" else "phase", band=band)
     return _Row(kind, "C3", decoded(shown))
+
+
+def _induced_accuracy(
+    trials: Trials, frames: np.ndarray, classifier: Classifier, count: int,
+    permutations: int, seed: int,
+) -> np.ndarray:  # fmt: skip
+    """Balanced accuracy (deal,) of squared residuals, the truth first."""
+
+    def accuracy(shown: Trials) -> float:
+        found = held_out(
+            shown, np.arange(frames.size), classifier=classifier, count=count,
+            permutations=0, seed=seed, prepare=_induced(shown), splits=splits,
+        )  # fmt: skip
+        return float(found.accuracy().mean())
+
+    codes, groups = trials.codes, groups_of(trials)
+    splits = splits_of(trials, count=count, seed=seed)
+    made = np.full(1 + permutations, np.nan)
+    seen = replace(trials, values=trials.values[:, frames], clock=trials.clock[frames])
+    made[0] = accuracy(seen)
+    if arrangements(codes, groups, splits, trials.stretch) < 1e-9:
+        return made
+    means = np.stack([seen.values[codes == c].mean(axis=0)
+                      for c in range(trials.classes.size)])  # fmt: skip
+    left = replace(seen, values=seen.values - means[codes])
+    dealt = deals(codes, groups, splits, count=permutations, seed=seed + 1,
+                  stretch=trials.stretch)  # fmt: skip
+    for k, labels in enumerate(dealt[1:], 1):
+        made[k] = accuracy(replace(left, labels=trials.classes[labels]))
+    return made
 
 
 def _induced(

@@ -148,17 +148,19 @@ def held_out(
     permutations: int,
     seed: int,
     prepare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    splits: Splits | None = None,
 ) -> HeldOut:
     """Every trial guessed by fits that saw no trial of its block, for every deal.
 
     `prepare` (train trials, test trials) gives the values of all trials (trial, time,
     site) as one fold sees them, where these depend on the training trials; without it
-    they are the trials' own. `permutations` may be 0.
+    they are the trials' own. `permutations` may be 0. `splits` are the folds, of
+    `splits_of` where None.
     """
     check_real(trials)
     codes, classes = trials.codes, trials.classes.size
     groups = groups_of(trials)
-    splits = splits_of(trials, count=count, seed=seed)
+    splits = splits or splits_of(trials, count=count, seed=seed)
     dealt = codes[None]
     if permutations:
         dealt = deals(

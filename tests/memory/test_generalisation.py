@@ -307,9 +307,9 @@ def test_sites_without_places_cannot_be_shifted():
 
 @pytest.mark.slow
 def test_nothing_is_found_in_noise_more_often_than_said():
-    # 200 runs at 5 %: 95 % of counts lie within 2 % to 8.5 %
+    # 120 runs at 5 %: 12 or more happen in 1.7 % of cases
     hits = []
-    for seed in range(200):
+    for seed in range(120):
         trials = small(seed, signal=0.0)
         found = temporal_generalisation(trials, permutations=39, seed=seed)
         gain = shift_aligned_generalisation(
@@ -318,4 +318,4 @@ def test_nothing_is_found_in_noise_more_often_than_said():
         )  # fmt: skip
         hits.append([found.p_diagonal <= 0.05, (found.p <= 0.05).any(),
                      (found.p_below <= 0.05).any(), gain.p <= 0.05])  # fmt: skip
-    assert (np.mean(hits, axis=0) <= 0.09).all()
+    assert (np.sum(hits, axis=0) <= 11).all()

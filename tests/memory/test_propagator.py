@@ -84,10 +84,10 @@ def test_noise_of_known_colour_is_called_signal_as_rarely_as_stated(array, colou
         float(propagator(array(coloured((300, 2), seed=seed, correlation=0.8)),
                          noise_correlation=-1e-3 / np.log(0.8), seed=seed, lags=3,
                          draws=19).p_signal)
-        for seed in range(40)
+        for seed in range(20)
     ]  # fmt: skip
-    # at 5 % each, more than this many of 40 happen once in a thousand times
-    assert np.sum(np.array(p) <= 0.05) <= binom.ppf(0.999, 40, 0.05)
+    # at 5 % each, more than this many of 20 happen once in a thousand times
+    assert np.sum(np.array(p) <= 0.05) <= binom.ppf(0.999, 20, 0.05)
 
 
 def test_narrow_band_noise_without_any_space_has_eigenvalues_near_the_circle(array):

@@ -89,7 +89,7 @@ def two_sources(draw):
 
 
 @pytest.mark.parametrize("field", [smooth, two_sources])
-@pytest.mark.parametrize("fields", [30, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fields", [10, pytest.param(300, marks=pytest.mark.slow)])
 def test_noise_that_does_not_travel_is_a_shift_as_rarely_as_stated(
     array, field, fields
 ):

@@ -84,14 +84,14 @@ def test_results_of_something_else_are_named():
 
 
 @pytest.mark.slow
-def test_nine_in_ten_of_every_rival_are_recovered():
+def test_every_rival_is_recovered_nine_times_in_ten():
     right = {
         kind: [
             format_of(
                 *measured(kind, seed, speeds=(40.0, 80.0, 120.0), trials=40,
                           fold_count=5)
             ).format.item() == due
-            for seed in range(100, 110)
+            for seed in range(100, 106)
         ]
         for kind, due in FORMATS.items()
     }  # fmt: skip
