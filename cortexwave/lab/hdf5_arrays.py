@@ -84,12 +84,14 @@ def hdf5_arrays(path: Path, *, turned: bool) -> Container:
 
     def texts(name: str) -> list[str]:
         stored = file[name]
+        if "MATLAB_empty" in stored.attrs:  # its numbers are a size, not letters
+            return [] if others.get(name) == "cell" else [""]
         if not 0 < stored.size <= _MOST_LABELS * 16:
             raise InputError(f"{path}: '{name}' is no list of labels")
         try:
             if h5py.check_ref_dtype(stored.dtype) is not None:
                 cells = stored[()].T.ravel()
-                return [_line(path, name, file[cell][()]) for cell in cells]
+                return [_line(path, name, _letters(file[cell])) for cell in cells]
             if h5py.check_string_dtype(stored.dtype) is not None:
                 return [str(text).strip() for text in np.ravel(stored.asstr()[()])]
             letters = np.atleast_2d(stored[()])
@@ -101,12 +103,17 @@ def hdf5_arrays(path: Path, *, turned: bool) -> Container:
     return Container(arrays, others, bare, texts)
 
 
+def _letters(cell: Any) -> np.ndarray:
+    empty = "MATLAB_empty" in cell.attrs
+    return np.empty(0, np.uint16) if empty else cell[()]
+
+
 def _line(path: Path, name: str, letters: Any) -> str:
-    """A text of MATLAB's character codes."""
+    """A text of MATLAB's character codes, which are units of UTF-16."""
     codes = np.ravel(letters)
     if codes.dtype.kind != "u" or codes.size > _LONGEST_LABEL:
         raise InputError(f"{path}: '{name}' is not a list of texts")
-    return "".join(chr(code) for code in codes).strip()
+    return codes.astype("<u2").tobytes().decode("utf-16-le", "replace").strip()
 
 
 def _opened(path: Path) -> Any:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -26,7 +25,7 @@ from cortexwave.errors import InputError, Interrupted, RecordingError
 from cortexwave.lab.doubts import doubts_of
 from cortexwave.lab.electrodes import Electrodes
 from cortexwave.lab.reading import ReaderOptions, lab_signal
-from cortexwave.lab.signals import Signal
+from cortexwave.lab.signals import Signal, field_name
 from cortexwave.lab.sorted_units import sorted_units
 from cortexwave.lab.source_files import digest_of, files_of_source
 from cortexwave.lab.wanted import (
@@ -49,10 +48,6 @@ REQUEST = "import_request"  # the attribute from which a killed import goes on
 _AT_ONCE = 24 * 2**20  # bytes of a source's frames that are read at once
 _LIBRARIES = {"nwb": "pynwb", "neo": "neo", "mne_raw": "mne", "bids": "mne",
               "matlab": "scipy"}  # fmt: skip
-_TAKEN = re.compile(
-    "(event|drive)_|(time|trial|feature|channel|protocol|protocol_resolved|good|reason|"
-    "array|events?|drive|clock|patch|units|[xyz])$"
-)
 _LONGEST = 20_000  # bytes of an attribute that a source gives
 _TEXT = "# imported from a lab's file, not simulated from a protocol\n"
 
@@ -182,17 +177,10 @@ def _layout(signal: Signal, dtype: Stored | None) -> RecordingLayout:
         raise RecordingError(f"{signal.source}: its rate is {signal.rate} Hz")
     stored: Stored = "float64" if signal.dtype == "float64" else "float32"
     return RecordingLayout(
-        fields={_field_name(signal.name): FieldLayout(signal.units)}, y=lattice[0],
+        fields={field_name(signal.name): FieldLayout(signal.units)}, y=lattice[0],
         x=lattice[1], features=1, trials=None, frames=signal.frames,
         interval=1 / signal.rate, dtype=dtype or stored, channels=channels,
     )  # fmt: skip
-
-
-def _field_name(name: str) -> str:
-    """A signal's name as that of a variable; no axis or table bears it."""
-    plain = re.sub(r"[^A-Za-z0-9_.+@-]", "_", name)
-    clash = not re.match(r"[A-Za-z_]", plain) or _TAKEN.match(plain)
-    return f"signal_{plain}" if clash else plain
 
 
 def _units(path: Path, signal: Signal) -> tuple[xr.Dataset | None, tuple[str, ...]]:
@@ -219,7 +207,8 @@ def _attributes(
         "reader_versions": json.dumps(versions), **labels_of(signal, wanted),
     }  # fmt: skip
     if signal.start:
-        ours["time_origin"] = float(signal.start)
+        # a recording that had left us may have begun at 0 itself
+        ours["time_origin"] = signal.start + float(said.get("time_origin", 0))
     if remarks:
         ours["codes_remarks"] = _plain("; ".join(remarks))
     return {"origin": "lab", **said, **provenance.attributes(), **ours}

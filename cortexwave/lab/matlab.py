@@ -13,6 +13,7 @@ import numpy as np
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.bare import Container, bare_signal
+from cortexwave.lab.exported_mat import exported_signals, is_exported
 from cortexwave.lab.hdf5_arrays import hdf5_arrays, is_plain
 from cortexwave.lab.mat_version_5 import version_5_arrays
 from cortexwave.lab.sidecar import Sidecar, sidecar_of
@@ -36,7 +37,10 @@ def recognises(path: Path) -> bool:
 
 
 def signals(path: Path, *, sidecar: str | Path | None = None) -> list[Signal]:
-    """The signal of a .mat or plain .h5 file that its sidecar names."""
+    """The signal of a .mat or plain .h5 file that its sidecar names.
+
+    A .mat that `cortexwave export` wrote says all of itself; a sidecar still rules.
+    """
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -58,6 +62,9 @@ def signals(path: Path, *, sidecar: str | Path | None = None) -> list[Signal]:
             f"{path} holds no numeric array ({held or 'it is empty'}); structs and "
             "cells are not opened: save the array itself"
         )
+    alone = sidecar is None and not path.with_suffix(".yaml").exists()
+    if alone and start.startswith(_V73) and is_exported(found):
+        return exported_signals(path, found)
     said = sidecar_of(path, found.arrays, sidecar)
     name = _chosen(said, found, said.variable, "variable")
     said = said.model_copy(update={"variable": name})

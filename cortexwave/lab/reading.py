@@ -23,7 +23,7 @@ import cortexwave.lab
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import Electrodes
-from cortexwave.lab.signals import Contacts, Signal, as_recording
+from cortexwave.lab.signals import Contacts, Signal, as_recording, field_name
 
 # Where several know a file, the first of these reads it: the most particular first.
 _ORDER = ("nwb", "bids", "mne_raw", "vendor", "matlab", "arrays")
@@ -188,8 +188,10 @@ def _chosen(found: list[Signal], name: str | None, path: Path) -> Signal:
             f"{path} holds {len(found)} signals; say which (signal):\n{_listed(found)}"
         )
     fits = [each for each in found if each.name == name] or [
-        each for each in found if each.name.rpartition("/")[2] == name
-    ]
+        each for each in found
+        if name in (each.name.rpartition("/")[2], field_name(each.name))
+        or each.name == field_name(name)
+    ]  # fmt: skip
     if len(fits) != 1:
         many = "no signal" if not fits else f"{len(fits)} signals"
         raise InputError(f"{path} holds {many} '{name}'; there are:\n{_listed(found)}")

@@ -22,7 +22,7 @@ from cortexwave.schema import RECORDING, validate, with_tables
 
 # Names that a recording has for itself, which no field in it can have.
 _TAKEN = re.compile(
-    r"(event|drive)_.*|event|time|trial|feature|channel|protocol|protocol_resolved|good|"
+    r"(event|drive)_.*|time|trial|feature|channel|protocol|protocol_resolved|good|"
     r"reason|array|valid|events?|drive|clock|patch|units|[xyz]"
 )
 _LATEST = 1e12  # s; 30,000 years
@@ -154,8 +154,14 @@ def as_recording(signal: Signal) -> xr.Dataset:
 
 
 def field_name(name: str) -> str:
-    """The name of a signal, or one that a recording leaves free."""
-    return f"signal_{name}" if not name or _TAKEN.fullmatch(name) else name
+    """A signal's name as that of a field, in memory and in a file alike.
+
+    Signs that HDF5 or netCDF gives a meaning become "_"; what a recording calls
+    something of its own, or what begins with no letter, is "signal_" before it.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.+@-]", "_", name)
+    free = re.match(r"[A-Za-z_]", plain) and not _TAKEN.fullmatch(plain)
+    return plain if free else f"signal_{plain}"
 
 
 def _clock(signal: Signal) -> tuple[float, xr.Dataset | None, dict[str, float]]:

@@ -31,7 +31,7 @@ _LONGEST = 63  # characters of a variable's name
 _BLOCK = 2**25  # bytes read of the recording at once
 _CHUNK = 2**18  # numbers in a chunk
 _OWN = ("time", "rate", "channel", "x", "y", "z", "array", "good", "reason", "events",
-        "units", "axes", "info", "protocol")  # fmt: skip
+        "event_units", "units", "axes", "info", "protocol")  # fmt: skip
 
 
 def export_matlab(
@@ -42,7 +42,8 @@ def export_matlab(
     In MATLAB a field is channel x time (x trial), or y x x x time (x feature x trial);
     `axes` and `units` say so by name. `time` (s), `rate` (Hz; NaN where steps are not
     equal), `channel` (cell of labels), `x`, `y`, `z` (mm), `good`, `reason`, `array`
-    stand beside them, `events` is a struct of columns, `info` one of attributes.
+    stand beside them, `events` is a struct of columns (`event_units` of theirs),
+    `info` one of attributes. `cortexwave import` reads all of it back.
     """
     path = checked_path(Path(path), ".mat", overwrite=overwrite)
     schema.validate(recording, schema.RECORDING)
@@ -136,9 +137,12 @@ def _write_beside(
             _write(info, unique, np.array([[float(value)]]))
     if any(str(name).startswith(schema.EVENT_PREFIX) for name in recording):
         table, events = schema.events(recording), _struct(file, "events")
+        event_units = _struct(file, "event_units")
         for name, unique in _variable_names([str(key) for key in table.data_vars],
                                             taken=()).items():  # fmt: skip
             _write_column(events, unique, table[name].values)
+            if "units" in table[name].attrs:
+                _write_text(event_units, unique, str(table[name].attrs["units"]))
 
 
 def _rate(time: np.ndarray) -> float:

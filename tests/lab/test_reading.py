@@ -80,7 +80,7 @@ def test_of_several_signals_one_is_named_and_all_are_listed(path, readers):
     assert "ns2" in str(error.value)
     assert "3 channels, 1000 Hz, 4 s, uV" in str(error.value)
     assert "ns2" in read_lab(path, signal="ns2")
-    assert "processing/ecephys/LFP" in read_lab(path, signal="LFP")
+    assert "processing_ecephys_LFP" in read_lab(path, signal="LFP")
     with pytest.raises(InputError, match="no signal 'ns5'; there are"):
         read_lab(path, signal="ns5")
 
