@@ -23,6 +23,7 @@ AXES = ("x", "y", "z")
 _TEXTS = ("array", "reason")
 COORDINATES = (*AXES, "good", *_TEXTS)
 _NAMED = 8  # culprits that a message names
+_BESIDE = 1.3  # of the nearest distance: neighbours side by side, no diagonals
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,9 @@ def _first(names: Sequence[str]) -> str:
 def describe_channels(channels: Channels) -> dict[str, Any]:
     """Count, pitch and extent (mm) and bad channels, in values that JSON can hold.
 
-    Pitch is the median distance of a channel to its nearest neighbour on the same
-    array, and None where no two of them have a place.
+    Pitch is the median distance of neighbours side by side on the same array, and None
+    where no two of them have a place. (The nearest neighbour of each alone is closer
+    than the pitch where places are measured with an error.)
     """
     known = np.isfinite(channels.x) & np.isfinite(channels.y)
     axes = {"x": channels.x, "y": channels.y}
@@ -213,16 +215,16 @@ def describe_channels(channels: Channels) -> dict[str, Any]:
         axes["z"] = channels.z
     arrays = np.array(channels.array or ("",) * len(channels))
     places = np.stack(list(axes.values()), axis=-1)
-    nearest = [
+    apart = [
         distance for array in dict.fromkeys(arrays[known])
-        for distance in _nearest(places[known & (arrays == array)])
+        for distance in _apart(places[known & (arrays == array)])
     ]  # fmt: skip
     good = np.ones(len(channels), bool) if channels.good is None else channels.good
     reasons = channels.reason or ("",) * len(channels)
     return {
         "count": len(channels),
         "without_position": int((~known).sum()),
-        "pitch_mm": round(float(np.median(nearest)), 9) if nearest else None,
+        "pitch_mm": round(float(np.median(apart)), 9) if apart else None,
         "extent_mm": {axis: round(float(np.ptp(at[known])), 9) if known.any() else None
                       for axis, at in axes.items()},
         "arrays": sorted(set(arrays.tolist()) - {""}),
@@ -230,10 +232,13 @@ def describe_channels(channels: Channels) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _nearest(places: np.ndarray) -> list[float]:
-    """Distance of each place (site, axis) to the next one; none for a single site."""
+def _apart(places: np.ndarray) -> list[float]:
+    """Distances of neighbouring places (site, axis), each pair once; none of one."""
     if len(places) < 2:
         return []
     from scipy.spatial import cKDTree  # slow to load, and only needed here
 
-    return cKDTree(places).query(places, k=2)[0][:, 1].tolist()
+    tree = cKDTree(places)
+    nearest = float(np.median(tree.query(places, k=2)[0][:, 1]))
+    one, two = tree.query_pairs(_BESIDE * nearest, output_type="ndarray").T
+    return np.linalg.norm(places[one] - places[two], axis=1).tolist()

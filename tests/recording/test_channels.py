@@ -383,3 +383,22 @@ def test_damaged_labels_are_named(place):
         file["channel"][3] = "e1"
     with pytest.raises(RecordingError, match="more than one channel is labelled e1"):
         recover(f"{place}.part")
+
+
+def _grid(jitter: float, *, seed: int) -> Channels:
+    """8 x 8 contacts 4 mm apart, each measured with an error (sd of it in mm)."""
+    y, x = 4.0 * np.mgrid[:8, :8].reshape(2, 64)
+    x, y, z = np.random.default_rng(seed).normal([x, y, 0 * x], jitter)
+    return Channels(tuple(f"G{k}" for k in range(64)), x, y, z)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_pitch_is_true_though_places_are_measured_with_an_error(seed):
+    told = describe_channels(_grid(0.3, seed=seed))
+    # the nearest of four neighbours is 8 % too close; a median of 112 pairs of sd
+    # 0.3 * sqrt(2) mm is true to 1.25 * 0.42 / sqrt(112) = 0.05 mm (1 sd)
+    assert told["pitch_mm"] == pytest.approx(4.0, abs=0.15)
+
+
+def test_diagonals_are_no_neighbours():
+    assert describe_channels(_grid(0.0, seed=0))["pitch_mm"] == 4.0
