@@ -17,6 +17,7 @@ _BENT = 0.25  # pitches off the plane
 _EMPTIEST = 16  # sites per electrode
 _NO_WORSE = 1.15  # an upright grid is taken where it fits nearly as well
 _FLAT = 1e-9  # of the extent: rounding
+_SHARPEST = 45.0  # deg between steps of a strip: a corner of a grid has 90
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,8 @@ def find_grid(
 
     Rows and columns may have different pitches and miss contacts. A grid that is bent
     in space has the pitch of its surface, where the distances of all neighbours agree
-    to twice `tolerance`, as if both were off. `InputError` names the electrode that
+    to twice `tolerance`, as if both were off; a strip that is bent any way is one row
+    or column, of the pitch along it. `InputError` names the electrode that
     stands more than `tolerance` pitches off its site (0.25: more could as well be
     another site), two on one site, or says that there is no grid.
     """
@@ -68,6 +70,21 @@ def find_grid(
         raise InputError(f"{lost.size} electrode(s) have no position: {shown}")
     plane, off_plane = in_plane(at)
     least = _nearest(plane, names)
+    try:
+        found = _rows_and_columns(at, plane, off_plane, least, tolerance, names)
+    except InputError:
+        strip = _strip(at, plane, off_plane, tolerance)
+        if strip is None:
+            raise
+        return strip
+    strip = _strip(at, plane, off_plane, tolerance) if min(found.shape) > 1 else None
+    return strip or found
+
+
+def _rows_and_columns(
+    at: np.ndarray, plane: np.ndarray, off_plane: np.ndarray, least: float,
+    tolerance: float, names: list[str],
+) -> Grid:  # fmt: skip
     turn = _direction(plane, least)
     found = _fitted(plane, turn, least, upright=False)
     straight = _fitted(plane, 0.0, least, upright=True) if abs(turn) < 0.2 else None
@@ -108,6 +125,42 @@ def find_grid(
     y = middle[1] + (np.arange(rows) - (rows - 1) / 2) * pitch_y
     return Grid(index[:, ::-1], (rows, columns), (pitch_y, pitch_x), rotation,
                 _clean(y, least), _clean(x, least), off_site, off_plane)  # fmt: skip
+
+
+def _strip(
+    at: np.ndarray, plane: np.ndarray, off_plane: np.ndarray, tolerance: float
+) -> Grid | None:
+    """One row or column of electrodes that follow one another, bent; else None.
+
+    Each but the two ends has a neighbour on either side, steps agree to twice
+    `tolerance`, none turns sharply, and all lead the same way along the whole.
+    """
+    middle = plane.mean(axis=0)
+    along = np.linalg.svd(plane - middle, full_matrices=False)[2][0]
+    along = along * np.sign(along[int(np.argmax(np.abs(along)))])  # up, or to the right
+    order = np.argsort((plane - middle) @ along)
+    steps = np.diff(at[order], axis=0)
+    apart = np.linalg.norm(steps, axis=1)
+    pitch = float(np.median(apart))
+    if len(at) < 3 or np.abs(apart / pitch - 1).max() > 2 * tolerance:
+        return None
+    turns = np.sum(steps[1:] * steps[:-1], axis=1) / (apart[1:] * apart[:-1])
+    pairs = len(KDTree(at).query_pairs(_BESIDE * pitch))
+    if turns.min() < np.cos(np.radians(_SHARPEST)) or pairs > len(at) - 1:
+        return None
+    place = np.empty(len(at), dtype=int)
+    place[order] = np.arange(len(at))
+    sites = (place - (len(at) - 1) / 2) * pitch
+    off = np.hypot(*(plane - middle - sites[:, None] * along).T)
+    row = abs(along[0]) >= abs(along[1])
+    index = np.column_stack([0 * place, place] if row else [place, 0 * place])
+    angle = float(np.degrees(np.arctan2(along[1], along[0])))
+    line, aside = (middle[0], middle[1:]) if row else (middle[1], middle[:1])
+    line = _clean(line + np.sort(sites), pitch)
+    shape = (1, len(at)) if row else (len(at), 1)
+    y, x = (aside, line) if row else (line, aside)
+    rotation = angle if row else angle - 90
+    return Grid(index, shape, (pitch, pitch), rotation, y, x, off, off_plane)
 
 
 def _on_surface(

@@ -12,6 +12,7 @@ from cortexwave.errors import InputError
 from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.grid_finding import find_grid, in_plane
 from cortexwave.lab.grids import to_channels, to_grid
+from cortexwave.lab.reading import lab_signals
 from cortexwave.lab.signals import Contacts, Signal, as_recording
 
 
@@ -74,6 +75,57 @@ def test_a_grid_of_thousands_of_contacts_is_found_at_once():
     grid = find_grid(at)
     assert grid.shape == (1280, 4)
     assert grid.pitch == pytest.approx((0.015, 0.25))
+
+
+def _arc(count: int, *, pitch: float, bend: float) -> np.ndarray:
+    """Places (contact, 3) mm in a row in which each step turns by `bend` deg."""
+    turns = np.radians(bend) * (np.arange(count - 1) - (count - 2) / 2)
+    steps = pitch * np.stack([np.sin(turns), np.cos(turns), 0 * turns], axis=1)
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+
+
+@pytest.mark.parametrize("bend", [12.0, -20.0, 35.0])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [3, 0, 5, 1, 4, 2]])
+def test_a_bent_strip_is_one_column_of_its_own_pitch(bend, order):
+    grid = find_grid(_arc(6, pitch=10.0, bend=bend)[order])
+    assert grid.shape == (6, 1)
+    assert grid.index.tolist() == [[place, 0] for place in order]
+    # along the strip, of which the chord is shorter
+    assert grid.pitch == pytest.approx((10.0, 10.0), rel=1e-9)
+    assert grid.rotation == pytest.approx(0.0, abs=1e-9)
+    assert np.diff(grid.y) == pytest.approx(10.0)
+
+
+def test_a_bent_strip_that_lies_is_one_row_from_left_to_right():
+    at = _arc(6, pitch=10.0, bend=20.0)[::-1, [1, 0, 2]]
+    grid = find_grid(at)
+    assert grid.shape == (1, 6)
+    assert grid.index[:, 1].tolist() == [5, 4, 3, 2, 1, 0]
+
+
+def test_three_corners_of_a_square_are_no_strip():
+    grid = find_grid(np.array([[0, 0.0], [1, 0], [1, 1]]))
+    assert grid.shape == (2, 2)
+
+
+def test_a_horseshoe_and_uneven_steps_are_no_strip():
+    with pytest.raises(InputError, match="no grid"):
+        find_grid(_arc(12, pitch=10.0, bend=30.0))
+    uneven = _arc(6, pitch=10.0, bend=30.0)
+    uneven[5] += 0.8 * (uneven[5] - uneven[4])
+    with pytest.raises(InputError, match="no grid"):
+        find_grid(uneven)
+
+
+def test_a_real_strip_is_one_column(lab):
+    folder = lab("py_neuromodulation_bids_ecog")
+    contacts = next(
+        each for each in lab_signals(folder) if each.name == "ecog"
+    ).contacts
+    grid = find_grid(contacts.positions)
+    assert grid.shape == (6, 1)
+    # contacts of that strip are 10 mm apart; localised from images to a mm or so
+    assert grid.pitch[0] == pytest.approx(10.0, abs=0.5)
 
 
 def test_a_strip_is_a_grid_of_one_row():
