@@ -166,7 +166,7 @@ def _propagator(found: xr.Dataset, axes: Axes) -> None:
         axes.plot(rank, one["modulus"], "o-", ms=2, lw=0.7, color=SERIES[k], label=name)
     axes.axhline(1, color=pieces.QUIET, lw=0.5, ls=":")
     axes.set(xlabel="eigenvalue, by modulus", ylabel="modulus", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=6.5, loc="lower left", handlelength=1.2)
+    axes.legend(frameon=False, fontsize=6.5, loc="upper right", handlelength=1.2)
     axes.set_title(f"more than noise: p = {float(found['p_signal']):.2g}", fontsize=7,
                    loc="left", pad=3)  # fmt: skip
 
