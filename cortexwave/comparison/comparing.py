@@ -32,7 +32,11 @@ from cortexwave.comparison.seen_models import (
     simulated_parts,
 )
 from cortexwave.comparison.session_values import SessionFacts, sessions_of
-from cortexwave.comparison.study_document import Study, check_study_document
+from cortexwave.comparison.study_document import (
+    Study,
+    check_study_document,
+    load_study,
+)
 from cortexwave.comparison.study_material import Simulated
 from cortexwave.errors import InputError
 from cortexwave.recording.saving import save_recording
@@ -123,6 +127,22 @@ def compare(
             from cortexwave.comparison.reporting import write_report
 
             write_report(found)
+    return found
+
+
+def compare_study(
+    study: Study | str | Path, output: str | Path, *, jobs: int = 1,
+    overwrite: bool = False,
+) -> Comparison:  # fmt: skip
+    """A study (or its file) compared, its report written to the folder `output`.
+
+    As `cortexwave compare study.yaml`; what is done already stands in the folder.
+    """
+    given = study if isinstance(study, Study) else load_study(study)
+    found = finished(comparing(given, output, jobs=jobs, overwrite=overwrite))
+    from cortexwave.comparison.reporting import write_report
+
+    write_report(found)
     return found
 
 

@@ -74,6 +74,18 @@ def refuse_model(
     """
     found = recording_faults(wavelength=wavelength, extent=extent, sites=sites,
                              rate=rate, highest=highest)  # fmt: skip
+    found += seen_faults(wavelength=wavelength, spacing=spacing, sheet=sheet,
+                         pitch=pitch, extent=extent)  # fmt: skip
+    if found:
+        raise InputError("the model cannot be compared through this array: "
+                         + "; ".join(found))  # fmt: skip
+
+
+def seen_faults(
+    *, wavelength: float, spacing: float, sheet: float, pitch: float, extent: float
+) -> list[str]:
+    """Why an array sees a sheet badly: all in mm, as of `refuse_model`."""
+    found = []
     if wavelength < PITCHES * pitch:
         found.append(f"the wavelength of {wavelength:.3g} mm is below {PITCHES} "
                      f"pitches of {pitch:.3g} mm")  # fmt: skip
@@ -83,9 +95,7 @@ def refuse_model(
     if sheet < _SHEET * extent * (1 - 1e-9):
         found.append(f"the sheet of {sheet:.3g} mm is below {_SHEET} widths of the "
                      f"array ({extent:.3g} mm), so its edges are seen")  # fmt: skip
-    if found:
-        raise InputError("the model cannot be compared through this array: "
-                         + "; ".join(found))  # fmt: skip
+    return found
 
 
 def longest_span(extent: float, speed: float) -> float:

@@ -38,7 +38,7 @@ from cortexwave.errors import InputError, RunError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "4"
+_FACTS = "5"
 _LINK_PERMUTATIONS = 99  # each is two decodings
 
 
@@ -73,6 +73,7 @@ def wanted_of(study: Study) -> Wanted:
     memory = None if asked is None else MemoryWanted(
         asked.label, asked.window, tuple(asked.kinds) if asked.kinds else None,
         asked.permutations, asked.folds, asked.lags, study.band,
+        study.noise_correlation,
     )  # fmt: skip
     return Wanted(study.band, study.surrogates, study.seed, memory)
 

@@ -17,18 +17,19 @@ import xarray as xr
 from cortexwave import schema
 from cortexwave.comparison.facts_file import Facts, undetermined
 from cortexwave.comparison.parts import Part
+from cortexwave.comparison.recording_facts import recording_facts
 from cortexwave.errors import InputError
 from cortexwave.memory.alignment import shift_aligned_generalisation
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.generalisation import temporal_generalisation
 from cortexwave.memory.identity import decode_identity
-from cortexwave.memory.memory_function import memory_function
 from cortexwave.memory.ringing import filter_control
 from cortexwave.memory.trials import Trials, trials_of
 
 READOUTS = (
     "identity", "filter_control", "elapsed_time", "generalisation", "alignment",
-    "memory_function",
+    "memory_function", "lag_position", "fisher_memory", "sequence", "phase_at_site",
+    "propagator", "topographic_shift",
 )  # fmt: skip
 # Moments at which a readout is made: more cost time, and show nothing more.
 _MOMENTS = {"identity": 60, "filter_control": 20, "alignment": 16, "elapsed_time": 30}
@@ -47,6 +48,7 @@ class MemoryWanted:
     folds: int
     lags: int
     band: tuple[float, float]
+    noise_correlation: float | None = None
 
     def settings(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -86,8 +88,11 @@ def memory_facts(
     }  # fmt: skip
     for name, readout in readouts.items():
         facts[name] = _made(name, readout, trials, missing)
-    facts["memory_function"] = _driven(recording, part, wanted, seed)
-    return facts
+    return facts | recording_facts(
+        recording, part, label=wanted.label, kinds=wanted.kinds, lags=wanted.lags,
+        permutations=wanted.permutations, band=wanted.band,
+        noise_correlation=wanted.noise_correlation, seed=seed,
+    )  # fmt: skip
 
 
 def _made(
@@ -182,15 +187,3 @@ def places_of(
             return None
         found[name] = (float(at[0, 0]), float(at[0, 1]))
     return found if len(set(found.values())) == len(found) else None
-
-
-def _driven(
-    recording: xr.Dataset, part: Part, wanted: MemoryWanted, seed: int
-) -> xr.Dataset:
-    try:
-        return memory_function(
-            recording, variable=part.variable, lags=wanted.lags,
-            surrogates=max(19, wanted.permutations), seed=seed,
-        )  # fmt: skip
-    except InputError as error:
-        return undetermined("memory_function", str(error))

@@ -12,7 +12,7 @@ import numpy as np
 
 from cortexwave.comparison.comparing import Comparison
 from cortexwave.comparison.facts_file import reason_of
-from cortexwave.comparison.gates import longest_span
+from cortexwave.comparison.gates import longest_span, seen_faults
 from cortexwave.comparison.measure_rows import Row
 from cortexwave.comparison.memory_statements import link_statement, memory_statement
 from cortexwave.comparison.methods_text import methods_text
@@ -27,6 +27,7 @@ from cortexwave.comparison.verdicts import (
 )
 from cortexwave.provenance import attributes as provenance
 from cortexwave.provenance import sha256_of_file
+from cortexwave.recording.reader import open_recording
 from cortexwave.view.comparison_page import (
     ComparisonPage,
     Said,
@@ -114,9 +115,30 @@ def cautions(found: Comparison) -> list[str]:
         )
     if len(found.lab) == 1:
         made.append("one lab session: there is no ceiling, and no p")
+    made += _seen_badly(found)
     for row in found.primaries:
         made += [f"{row.label}: {each}" for each in row.notes]
     return list(dict.fromkeys(each.rstrip(".") for each in made))
+
+
+def _seen_badly(found: Comparison) -> list[str]:
+    """Sheets that are too small, too coarse or of too short waves for the array."""
+    fields = {session.name: session.tables[0].get("field") for session in found.model}
+    made = []
+    for part in found.model_parts:
+        field = fields.get(f"{part.subject}/{part.session}")
+        told = found.operators.get(part.name)
+        if not told or field is None or reason_of(field):
+            continue
+        spacing = float(told["sheet_spacing_mm"][-1])
+        with open_recording(found.sheets[part.name]) as sheet:
+            across = min(n for n in (sheet.sizes["y"], sheet.sizes["x"]) if n > 1)
+        made += seen_faults(
+            wavelength=float(field["median_wavelength"]), spacing=spacing,
+            sheet=across * spacing, pitch=float(field["pitch"]),
+            extent=float(field["extent"]),
+        )  # fmt: skip
+    return [f"model: {each}" for each in dict.fromkeys(made)]
 
 
 def summary(found: Comparison, page: ComparisonPage) -> dict[str, Any]:

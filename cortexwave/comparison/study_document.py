@@ -130,6 +130,8 @@ class Study(Document):
     model: Model
     # None: no memory readout is made, and the report says that none was asked for
     memory: Memory | None = None
+    # of the sensors, to 1/e; 0 is white. None: no operator of a step is estimated
+    noise_correlation: Time | None = None
     electrodes: ElectrodesDocument = ElectrodesDocument()
     calibration: Calibration = Given()
     # None: the usual six that this study has, less what the calibration spends
@@ -160,6 +162,11 @@ class Study(Document):
             faults.append((("frozen",), (
                 f"the declaration was changed after it was frozen: primaries, band, "
                 f"calibration and memory now hash to {self.declared}"
+            )))  # fmt: skip
+        if self.noise_correlation is not None and self.noise_correlation < 0:
+            faults.append((("noise_correlation",), (
+                f"{self.noise_correlation:g} s is no correlation time of noise; "
+                "0 is white noise"
             )))  # fmt: skip
         used = [s for subject in self.lab.subjects for s in subject.sessions
                 if s.excluded is None]  # fmt: skip

@@ -99,7 +99,9 @@ def _events(found: Analysis, part: Part) -> xr.Dataset:
         "p_together": float(table.attrs["p_together"]),
     }  # fmt: skip
     if found.word != "travelling waves":
-        made.attrs["few"] = f"of its waves the analysis says: {found.verdict}"
+        # the cautions stand in the analysis itself; here is the reason
+        said = found.verdict.split(" Caution:")[0]
+        made.attrs["few"] = f"of its waves the analysis says: {said}"
     elif episodes < _FEWEST_WAVES:
         made.attrs["few"] = (
             f"{episodes} episodes follow a wave, and {_FEWEST_WAVES} are needed for a "

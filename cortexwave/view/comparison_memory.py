@@ -5,10 +5,13 @@ Drawing only, of the tables of sessions by side ("lab", "model").
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cortexwave.view import pieces
+from cortexwave.view.colours import SERIES
 from cortexwave.view.comparison_waves import (
     COLOURS,
     NAMES,
@@ -20,10 +23,14 @@ from cortexwave.view.comparison_waves import (
 )
 
 
-def draw_decoding(identity: Sessions, elapsed: Sessions) -> Figure:
-    """Accuracy of the class by time, and the time read out against the true one."""
+def draw_decoding(identity: Sessions, elapsed: Sessions, controls: Sessions) -> Figure:
+    """Accuracy of the class by time, beside what a filter keeps, and time read out.
+
+    Left wide-band, middle through a filter of the band with its control (dashed), right
+    the time read out with the Cramer-Rao bound about the true one (bands).
+    """
     with pieces.journal_style():
-        figure, (left, right) = row_of_axes(2)
+        figure, (left, middle, right) = row_of_axes(3)
         draw_curves(identity, left, name="accuracy", along="time", factor=1e3)
         for side in SIDES:
             for _, table in identity.get(side, ())[:1]:
@@ -35,6 +42,7 @@ def draw_decoding(identity: Sessions, elapsed: Sessions) -> Figure:
                                   alpha=0.12, lw=0)  # fmt: skip
         left.axvline(0, color=pieces.QUIET, lw=0.5)
         left.set(xlabel="time from onset (ms)", ylabel="balanced accuracy")
+        _filter_control(middle, controls)
         ends = []
         for side in SIDES:
             for name, table in elapsed.get(side, ())[:1]:
@@ -45,6 +53,9 @@ def draw_decoding(identity: Sessions, elapsed: Sessions) -> Figure:
                 right.errorbar(at, said, 1e3 * read["spread"].values, lw=1,
                                color=COLOURS[side], elinewidth=0.5,
                                label=f"{NAMES[side]} {name}")  # fmt: skip
+                bound = 1e3 * table["bound"].values
+                right.fill_between(at, at - bound, at + bound, color=COLOURS[side],
+                                   alpha=0.15, lw=0)  # fmt: skip
                 ends += [at.min(), at.max()]
         if ends:
             right.plot([min(ends), max(ends)], [min(ends), max(ends)], lw=0.6, ls="--",
@@ -56,25 +67,74 @@ def draw_decoding(identity: Sessions, elapsed: Sessions) -> Figure:
     return figure
 
 
-def draw_memory_functions(sessions: Sessions) -> Figure:
-    """m(k) by age, the mean over patches, with the surrogates' threshold."""
+def _filter_control(axes: Axes, controls: Sessions) -> None:
+    known = False
+    for side in SIDES:
+        for _, table in controls.get(side, ())[:1]:
+            if "control_high" not in table:
+                continue
+            known, at = True, 1e3 * table["time"].values
+            axes.plot(at, table["accuracy"], color=COLOURS[side], lw=1.2)
+            axes.plot(at, table["control_high"], color=COLOURS[side], lw=0.8, ls="--")
+            dropped = 1e3 * float(table.attrs["dropped_until"])
+            axes.axvline(dropped, color=COLOURS[side], lw=0.5, ls=":")
+    if not known:
+        absent(axes, "filter control: not made")
+        return
+    axes.set(xlabel="time from onset (ms)", ylabel="accuracy, filtered")
+
+
+def draw_memory_functions(
+    functions: Sessions, lines: Sessions, fisher: Sessions
+) -> Figure:
+    """m(k) by age, the age at each site by distance from the drive, and J(k)."""
     with pieces.journal_style():
-        figure, (axes,) = row_of_axes(1, width=4.6)
-        draw_curves(sessions, axes, name="memory", along="age", factor=1e3)
-        for side in SIDES:
-            for _, table in sessions.get(side, ())[:1]:
-                if "threshold" in table:
-                    axes.axhline(float(table["threshold"]), color=COLOURS[side], lw=0.7,
-                                 ls=":")  # fmt: skip
-        axes.set(xlabel="age of the input (ms)", ylabel="memory m(k)")
-        axes.legend(frameon=False, fontsize=7)
+        figure, (first, line, last) = row_of_axes(3)
+        for axes, sessions, name in (
+            (first, functions, "memory"), (last, fisher, "fisher"),
+        ):  # fmt: skip
+            known = any(name in t for side in SIDES for _, t in sessions.get(side, ()))
+            if not known:
+                absent(axes, "not known")
+                continue
+            draw_curves(sessions, axes, name=name, along="age", factor=1e3)
+            for side in SIDES:
+                for _, table in sessions.get(side, ())[:1]:
+                    if "threshold" in table:
+                        axes.axhline(float(table["threshold"]), color=COLOURS[side],
+                                     lw=0.7, ls=":")  # fmt: skip
+            axes.set_xlabel("age of the input (ms)")
+            axes.legend(frameon=False, fontsize=7)
+        first.set_ylabel("memory m(k)")
+        last.set_ylabel("Fisher memory J(k)")
+        _lag_positions(line, lines)
     return figure
+
+
+def _lag_positions(axes: Axes, lines: Sessions) -> None:
+    """Sites of the first session of each side, and the line of each patch."""
+    known = False
+    for side in SIDES:
+        for _, table in lines.get(side, ())[:1]:
+            for patch in range(table.sizes.get("patch", 0)):
+                one = table.isel(patch=patch)
+                at = one["distance"].values
+                axes.plot(at, 1e3 * one["peak_age"].values, ".", ms=3,
+                          color=COLOURS[side])  # fmt: skip
+                ends = np.array([np.min(at), np.max(at)])
+                ages = float(one["intercept"]) + float(one["slope"]) * ends
+                axes.plot(ends, 1e3 * ages, lw=0.8, color=COLOURS[side])
+                known = True
+    if not known:
+        absent(axes, "ages by distance: not known")
+        return
+    axes.set(xlabel="distance from the drive (mm)", ylabel="age held most (ms)")
 
 
 def draw_formats(generalisation: Sessions, alignment: Sessions) -> Figure:
     """Generalisation over time of the first session of each side, and by lag."""
     with pieces.journal_style():
-        figure, axes = row_of_axes(4, height=1.35, left=0.45)
+        figure, axes = row_of_axes(5, height=1.15, left=0.42, gap=0.5)
         for each, side in zip(axes[:2], SIDES, strict=True):
             tables = [t for _, t in generalisation.get(side, ()) if "accuracy" in t]
             each.set_title(NAMES[side], fontsize=7.5, loc="left")
@@ -89,13 +149,65 @@ def draw_formats(generalisation: Sessions, alignment: Sessions) -> Figure:
         draw_curves(alignment, gains, name="gain", along="lag", factor=1e3)
         gains.axhline(0, color=pieces.QUIET, lw=0.5)
         gains.set(xlabel="lag (ms)", ylabel="aligned gain")
+        _drifts(axes[4], generalisation)
     return figure
 
 
-def draw_dependence(contrast: Sessions, share: Sessions) -> Figure:
-    """Bits at high less at low wave strength, and the share of the wave modes."""
+def _drifts(axes: Axes, sessions: Sessions) -> None:
+    """Confusion drift of each session along each axis, with its interval."""
+    known = []
+    for side in SIDES:
+        for name, table in sessions.get(side, ()):
+            if "drift" not in table or not np.isfinite(table["drift"].values).any():
+                continue
+            for k, middle in enumerate(np.ravel(table["drift"].values)):
+                low, high = (np.ravel(table[f"drift_{e}"].values)[k]
+                             for e in ("low", "high"))  # fmt: skip
+                known.append((side, f"{name} {'xy'[k]}", middle, low, high))
+    if not known:
+        absent(axes, "drift: classes\nhave no places")
+        return
+    for row, (side, _, middle, low, high) in enumerate(known):
+        axes.plot([row, row], [low / 1e3, high / 1e3], color=COLOURS[side], lw=1)
+        axes.plot(row, middle / 1e3, "o", color=COLOURS[side], ms=3)
+    axes.axhline(0, color=pieces.QUIET, lw=0.5)
+    axes.set_xticks(range(len(known)), [name for _, name, *_ in known], fontsize=5,
+                    rotation=90)  # fmt: skip
+    axes.set(ylabel="drift (m/s)", xlim=(-0.6, len(known) - 0.4))
+
+
+def draw_sequences(sessions: Sessions) -> Figure:
+    """Accuracy of each rank by time, and since the item's own onset, of each side."""
     with pieces.journal_style():
-        figure, (left, right) = row_of_axes(2, height=1.4)
+        figure, axes = row_of_axes(4, height=1.4, left=0.45)
+        for k, side in enumerate(SIDES):
+            over, since = axes[2 * k], axes[2 * k + 1]
+            over.set_title(NAMES[side], fontsize=7.5, loc="left")
+            found = [table for _, table in sessions.get(side, ())]
+            if not found:
+                absent(over, "not read out")
+                absent(since, "not read out")
+                continue
+            table = found[0]
+            for rank in range(table.sizes["rank"]):
+                one, named = table.isel(rank=rank), f"rank {rank + 1}"
+                colour = SERIES[rank % len(SERIES)]
+                over.plot(1e3 * table["time"].values, one["accuracy"], color=colour,
+                          lw=1, label=named)  # fmt: skip
+                over.axhline(float(one["chance"]), color=colour, lw=0.5, ls=":")
+                since.plot(1e3 * table["since"].values, one["since_onset"],
+                           color=colour, lw=1)  # fmt: skip
+            over.legend(frameon=False, fontsize=6)
+            over.set(xlabel="time (ms)", ylabel="accuracy")
+            since.set(xlabel="since its onset (ms)", ylabel="accuracy")
+    return figure
+
+
+def draw_dependence(contrast: Sessions, share: Sessions, phases: Sessions) -> Figure:
+    """Bits at high less at low wave strength, share of wave modes, outcome by phase."""
+    with pieces.journal_style():
+        figure, (left, right, last) = row_of_axes(3, height=1.4)
+        _outcomes(last, phases)
         for axes, sessions, names, label in (
             (left, contrast, ("difference", "low", "high"), "bits, strong less weak"),
             (right, share, ("eta", "eta_low", "eta_high"), "share in wave modes"),
@@ -119,6 +231,21 @@ def draw_dependence(contrast: Sessions, share: Sessions) -> Figure:
             )  # fmt: skip
             axes.set(ylabel=label, xlim=(-0.6, len(known) - 0.4))
     return figure
+
+
+def _outcomes(axes: Axes, phases: Sessions) -> None:
+    known = False
+    for side in SIDES:
+        for name, table in phases.get(side, ()):
+            known = True
+            said = f"{NAMES[side]} {name}: p {float(table['p']):.2g}"
+            axes.plot(table["bin"], table["mean"], "o-", ms=2.5, lw=0.8, label=said,
+                      color=COLOURS[side])  # fmt: skip
+    if not known:
+        absent(axes, "no outcomes of trials")
+        return
+    axes.set(xlabel="phase before the event (rad)", ylabel="mean outcome")
+    axes.legend(frameon=False, fontsize=6)
 
 
 def _matrix(axes, table: xr.Dataset) -> None:  # type: ignore[no-untyped-def]
