@@ -67,7 +67,8 @@ def decoding_controls(
     amplitude, phase   C3: of the phasors, in `band` (Hz) or of complex trials
     induced            C4: squares of what is left when the training trials' mean of the
                        class is taken away, also anew for each deal of labels: of noise
-                       that is sparse the squares go with those means
+                       that is sparse the squares go with those means (and p is a
+                       little too small all the same)
     before_onset       C5: frames before 0 s, as many as `times`; has to be at chance
     covariates         C6: `covariates` alone, (trial, covariate) or (trial, time,
                        covariate): eye, pupil, muscle, running

@@ -52,7 +52,8 @@ def temporal_generalisation(
     `times` (s from onset) are the moments, nearest frames in equal steps; None: all.
     `places`: for each class its place in mm, one number or (x, y), for the drift.
     Folds are whole trials, blocks together; permutations deal labels within block and
-    fold, to training and test alike. All classes count alike.
+    fold, to training and test alike (p is NaN where none can be). All classes count
+    alike.
 
     confusion       (train_time, test_time, true, predicted): number of held-out trials
     accuracy        (train_time, test_time): mean over classes of the share right; c is

@@ -50,8 +50,8 @@ def decode_past(
     count as one for n_c. There must be twice as many different ones as folds.
 
     The decoder is linear: ridge regression on one indicator per symbol, the strength
-    by leave-one-out on the training sequences (on the true symbols, also for the
-    dealt ones), then the symbol whose score is greatest relative to its share.
+    by leave-one-out on the training sequences (anew for each deal), then the symbol
+    whose score is greatest relative to its share.
     """
     frames, symbols = _checked_pair(states, inputs)
     wanted = _checked_lags(lags, symbols.shape[1], most=symbols.shape[1] - 1)
@@ -207,7 +207,6 @@ def _hits(
     counts = np.array([_counts(target[deal], classes) for deal in deals])
     strengths = []
     for (train, test), fit in zip(splits, fits, strict=True):
-        ridge = 0.0
         for row, deal in enumerate(deals):
             dealt = target[deal]
             known = dealt[train] >= 0
@@ -215,8 +214,9 @@ def _hits(
             share = np.maximum(marked.sum(axis=0), 0.5) / max(1, known.sum())
             # what is left out has the expected score, and so pulls nowhere
             centred = np.where(known[:, None], marked - share, 0.0)
+            # each deal its own, as the truth has: else it would be the better fitted
+            ridge = fit.strength(centred)
             if row == 0:
-                ridge = fit.strength(centred)
                 strengths.append(ridge)
             score = (fit.predict(centred, ridge) + share) / share
             guess = classes[np.argmax(score, axis=1)]
