@@ -29,6 +29,7 @@ from cortexwave.lab.blackrock_headers import (
     NSX,
     TICKS,
     blackrock_id,
+    date_of,
     header_of,
     text_of,
 )
@@ -97,6 +98,8 @@ def _nsx_signals(
     said: dict[str, Any] = {
         "stream": name, "file_specification": f"{head['major']}.{head['minor']}",
     }  # fmt: skip
+    if date := date_of(head):
+        said["session_start_time"] = date
     if cut:
         said["truncated"] = "the file ends before its last block does"
     stretches = stretches_of(runs)

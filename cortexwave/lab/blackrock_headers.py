@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ def header_of(path: Path, dtype: np.dtype) -> Any:
     if not head["resolution"] or (dtype is BASIC and not head["period"]):
         raise RecordingError(f"{path}: damaged, its header gives no clock")
     return head
+
+
+def date_of(head: Any) -> str:
+    """The date that a header holds, ISO 8601 in UTC, as Blackrock has it; "" for none.
+
+    It is that of the clock's zero: year, month, day of the week, day, hour, minute,
+    second, ms (a SYSTEMTIME of Windows).
+    """
+    year, month, _, day, hour, minute, second, ms = (int(each) for each in head["date"])
+    try:
+        date = datetime(year, month, day, hour, minute, second, 1000 * ms, tzinfo=UTC)
+    except ValueError:  # programs that know no date leave zeros
+        return ""
+    return date.isoformat()
 
 
 def text_of(raw: bytes) -> str:

@@ -11,17 +11,19 @@ import struct
 import sys
 import time
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cortexwave.errors import InputError, RecordingError
-from cortexwave.lab.importing import importing
+from cortexwave.lab.importing import import_recording, importing
 from cortexwave.lab.nev import nev_events
 from cortexwave.lab.signals import as_recording
 from cortexwave.lab.vendor import recognises, signals
 from cortexwave.lab.wanted import Wanted
+from cortexwave.recording.export import export_nwb
 from cortexwave.recording.reader import open_recording
 from cortexwave.simulation import resume
 
@@ -537,3 +539,28 @@ def test_without_neo_the_extra_is_named(tmp_path, monkeypatch):
 def test_options_of_no_meaning_are_refused(tmp_path, option, said):
     with pytest.raises(InputError, match=said):
         signals(written(tmp_path / "a.ns5"), **option)
+
+
+def test_the_date_of_the_header_is_the_start_of_the_session(tmp_path):
+    # the fourth word is the day, the third that of the week
+    (signal,) = signals(written(tmp_path / "a.ns2"))
+    assert signal.attributes["session_start_time"] == "2024-05-07T12:00:00+00:00"
+
+
+def test_a_header_without_a_date_has_no_start_of_the_session(tmp_path):
+    path = written(tmp_path / "a.ns2")
+    raw = bytearray(path.read_bytes())
+    raw[294:310] = bytes(16)  # 8 words before the number of channels at 310
+    path.write_bytes(raw)
+    (signal,) = signals(path)
+    assert "session_start_time" not in signal.attributes
+
+
+def test_an_import_with_a_date_leaves_as_nwb_without_a_start_given(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    made = import_recording(written(tmp_path / "a.ns2"), tmp_path / "a.h5")
+    with open_recording(made) as recording:
+        path = export_nwb(recording, tmp_path / "a.nwb")
+    with pynwb.NWBHDF5IO(path, "r") as opened:
+        start = opened.read().session_start_time
+    assert start == datetime(2024, 5, 7, 12, tzinfo=UTC)
