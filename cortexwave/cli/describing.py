@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cortexwave.cli.application import Json, app
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, RecordingError
 from cortexwave.terminal import print_json, print_nested, print_training
 
 _SHOWN = 20  # suspicious channels
@@ -29,6 +29,22 @@ def info(
 
     Of channels also which are suspicious and why, and where they stand.
     """
+    try:
+        _print_info(path, quality, as_json)
+    except (RecordingError, InputError) as error:
+        from cortexwave.lab.reading import reader_name
+
+        reader = reader_name(path) if path.exists() else ""
+        if not reader:
+            raise
+        raise InputError(
+            f"{path}: a lab's {'folder' if path.is_dir() else 'file'} (read as "
+            f"{reader}), no recording yet: `cortexwave import {path} -o lab.h5` makes "
+            "one, of which info tells"
+        ) from error
+
+
+def _print_info(path: Path, quality: bool, as_json: bool) -> None:
     if path.is_dir():
         print_training(path, as_json)
         return

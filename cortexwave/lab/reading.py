@@ -129,6 +129,20 @@ def reader_of(path: Path) -> ModuleType:
     )
 
 
+def reader_name(path: Path) -> str:
+    """The name of the reader that knows a file or folder, "" where none surely does.
+
+    Plain HDF5, and HDF5 that is cut short, may be anything.
+    """
+    try:
+        if path.is_file() and h5py.is_hdf5(path):
+            h5py.File(path, "r").close()
+        name = _name(reader_of(path))
+    except (InputError, OSError):
+        return ""
+    return "" if name == "matlab" and path.suffix != ".mat" else name
+
+
 def _check_kind(path: Path) -> None:
     """Raise for files that belong to a recording, or are one of our own."""
     if path.suffix.lower() == ".cmp" or path.name.endswith("electrodes.tsv"):
@@ -233,7 +247,9 @@ def with_electrodes(signal: Signal, electrodes: Electrodes) -> Signal:
         raise InputError(
             f"{signal.source}: none of the {len(rows)} channels of '{signal.name}' "
             f"({', '.join(contacts.names[:4])} ...) is in the electrode map "
-            f"({', '.join(electrodes.labels[:4])} ...); labels must be the same"
+            f"({', '.join(electrodes.labels[:4])} ...); labels must be the same. A "
+            "table (.csv) says where each stands, with the columns label, x_mm, y_mm "
+            f"and a row for each channel: {contacts.names[0]},0.0,0.4"
         )
     at = np.full((len(rows), 3), np.nan)
     arrays = list(contacts.array)

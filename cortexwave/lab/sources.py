@@ -77,12 +77,15 @@ def source_of(
     if not terms:
         raise InputError(
             "the recording has no synaptic input for electrodes to see; record one "
-            f"(record.variables of the protocol), or name a source among {names}: a "
-            "rate is not what a field potential shows"
+            "(record.variables of the protocol), or name a source (--source): "
+            f"{', '.join(names)}; a rate is not what a field potential shows"
         )
     for term in terms:
         if term.field not in names:
-            raise InputError(f"no field '{term.field}' to observe; there is {names}")
+            raise InputError(
+                f"no field '{term.field}' to observe (--source); there is "
+                f"{', '.join(names)}"
+            )
         field = recording[term.field]
         if not {"y", "x"} <= set(field.dims):
             raise InputError(

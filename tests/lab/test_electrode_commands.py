@@ -171,7 +171,7 @@ def test_wrong_usage_of_export_is_named(run, tmp_path, monkeypatch, words, messa
         (["--noise-common", "0.5"], "by both --snr"),
         (["--dead", "r9x9"], "dead site 'r9x9'"),
         (["--wrap", "all"], "--wrap 'all'"),
-        (["--source", "rate"], "no field 'rate'"),
+        (["--source", "rate"], r"no field 'rate' to observe \(--source\); there is u$"),
         (["--resolution", "0.25 uV"], "the source is in '1'"),
     ],
 )

@@ -8,8 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from cortexwave.cli import app
+from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.inspection import inspected
 from cortexwave.lab.quality import channel_quality
 from cortexwave.lab.signals import Contacts, Signal, as_recording
@@ -122,3 +124,27 @@ def test_info_tells_rate_duration_units_and_channels(tmp_path, capsys):
     assert text.splitlines()[-1] == ". . . x . . . ."
     app(["info", str(path), "--no-quality"], standalone_mode=False)
     assert "quality" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sub.nwb", "a.mat", "a.npy"])
+def test_info_on_a_labs_file_points_to_the_import(tmp_path, name):
+    path = tmp_path / name
+    if name == "sub.nwb":
+        with h5py.File(path, "w") as file:
+            file.attrs["nwb_version"] = "2.7.0"
+    elif name == "a.mat":
+        scipy.io.savemat(path, {"lfp": noise()})
+    else:
+        np.save(path, noise())
+    with pytest.raises(InputError, match=rf"`cortexwave import \S*{name} -o lab\.h5`"):
+        app(["info", str(path)], standalone_mode=False)
+
+
+def test_info_on_other_files_says_what_they_are_not(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(RecordingError, match="not an HDF5 file"):
+        app(["info", str(tmp_path / "a.txt")], standalone_mode=False)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["weights"] = np.ones(3)
+    with pytest.raises(RecordingError, match="not a cortexwave recording"):
+        app(["info", str(tmp_path / "a.h5")], standalone_mode=False)

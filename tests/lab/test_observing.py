@@ -339,7 +339,9 @@ def test_excitation_and_inhibition_are_weighted_as_mazzoni_2015_has_them():
 
 def test_a_rate_is_seen_only_when_it_is_named():
     recording = sheet(np.ones((10, 4, 4)), E="E", I="I")
-    with pytest.raises(InputError, match=r"no synaptic input.*\['E', 'I'\].*rate"):
+    with pytest.raises(
+        InputError, match=r"no synaptic input.*\(--source\): E, I; a rate"
+    ):
         observe(recording, (2, 2, 0.1), seed=0)
     named = observe(recording, (2, 2, 0.1), seed=0, source="E", gain=50.0)
     assert named["lfp"].values == pytest.approx(50.0)

@@ -111,6 +111,19 @@ def test_a_map_of_other_labels_is_refused(path, readers):
         with_electrodes(signal, electrode_map((2, 2, 0.4)))
 
 
+@pytest.mark.parametrize("array", ["4x4 0.4 mm", "utah_10x10"])
+def test_an_array_without_the_labels_of_the_channels_asks_for_a_table(
+    path, readers, tmp_path, array
+):
+    signal = toy_signal(path, "lfp", [f"e{k}" for k in range(1, 17)])
+    with pytest.raises(InputError, match="columns label, x_mm, y_mm") as error:
+        with_electrodes(signal, electrode_map(array))
+    # the row that the message shows is one of such a table
+    table = tmp_path / "map.csv"
+    table.write_text("label,x_mm,y_mm\n" + str(error.value).rpartition(": ")[2])
+    assert electrode_map(table).labels == ("e1",)
+
+
 def test_a_cmp_map_gets_its_pitch(path, readers, tmp_path):
     readers(toy("toys", ["lfp"], LABELS))
     cmp = tmp_path / "a.cmp"
