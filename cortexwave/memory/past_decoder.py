@@ -241,8 +241,10 @@ def _labelled(
     known = np.isfinite(accuracy)
     greatest = np.max(score[1:], axis=1, initial=-np.inf, where=known)
     count = len(dealt)
-    p = (1 + np.sum(dealt >= accuracy, axis=0)) / (1 + count)
-    p_family = (1 + np.sum(greatest[:, None] >= score[0], axis=0)) / (1 + count)
+    # equal up to rounding is reached
+    p = (1 + np.sum(dealt >= accuracy - 1e-12, axis=0)) / (1 + count)
+    reached = greatest[:, None] >= score[0] - 1e-9
+    p_family = (1 + np.sum(reached, axis=0)) / (1 + count)
     above = known & (p_family <= alpha)
     last = float(lags[above][-1]) if above.any() else np.nan
     until = int(np.argmin(above)) if not above.all() else above.size
