@@ -12,8 +12,9 @@ import xarray as xr
 import cortexwave as cw
 from cortexwave import schema
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.doubts import doubts_of
 from cortexwave.lab.importing import import_recording
-from cortexwave.lab.reading import read_lab
+from cortexwave.lab.reading import lab_signal, read_lab
 from cortexwave.recording.mat_file import export_matlab
 
 ROWS = [
@@ -131,6 +132,12 @@ def test_an_import_needs_no_sidecar_and_keeps_the_clock(tmp_path):
         np.testing.assert_allclose(
             schema.events(back)["onset"], [0.05, 0.1], rtol=1e-12
         )
+
+
+def test_its_axes_are_known_and_not_doubted(tmp_path):
+    short = _electrodes().isel(time=slice(3))  # fewer frames than channels
+    signal = lab_signal(export_matlab(short, tmp_path / "a.mat"))
+    assert doubts_of(signal) == ()
 
 
 def test_a_sidecar_still_rules(tmp_path):
