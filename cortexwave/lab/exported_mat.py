@@ -68,8 +68,8 @@ def exported_signals(path: Path, found: Container) -> list[Signal]:
                   if axis in axes}  # fmt: skip
             segment = {"segment": f"{number} of {len(places)}"} if several else {}
             signals.append(Signal(
-                f"{name}_{number}" if several else name, path, "exported_mat", rate, start,
-                sizes["time"], _text(found, f"units/{name}") or "1",
+                f"{name}_{number}" if several else name, path, "exported_mat", rate,
+                start, sizes["time"], _text(found, f"units/{name}") or "1",
                 _reading(path, name, axes, at),
                 **_sites(path, found, sizes),
                 events=_of_trial(events, place[0], sizes.get("trial", 1)),
