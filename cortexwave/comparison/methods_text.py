@@ -169,6 +169,14 @@ def _changes(changes: Mapping[str, Any]) -> str:
 def _parameters(attributes: Mapping[str, Any]) -> str:
     out = ("measure", "reason", "fewest", "variable", "label", "window", "caution",
            "cautions")  # fmt: skip
-    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else
-                     f"{name} {value}" for name, value in attributes.items()
+    return ", ".join(f"{name} {_said(value)}" for name, value in attributes.items()
                      if name not in out and str(value) != "")  # fmt: skip
+
+
+def _said(value: Any) -> str:
+    """A parameter as text; lists, which files keep as JSON, without their rounding."""
+    if isinstance(value, str) and value.startswith("["):
+        value = json.loads(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_said(each) for each in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

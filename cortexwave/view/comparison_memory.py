@@ -216,7 +216,7 @@ def draw_dependence(contrast: Sessions, share: Sessions, phases: Sessions) -> Fi
                 (side, name, [float(table[each]) for each in names])
                 for side in SIDES
                 for name, table in sessions.get(side, ())
-                if names[0] in table
+                if names[0] in table and np.isfinite(float(table[names[0]]))
             ]
             if not known:
                 absent(axes, "not known")
