@@ -38,7 +38,7 @@ from cortexwave.errors import InputError, RunError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "5"
+_FACTS = "6"
 _LINK_PERMUTATIONS = 99  # each is two decodings
 
 

@@ -27,6 +27,8 @@ from cortexwave.errors import InputError
 
 _PIECE = 2**22  # values that are read at once
 _STRETCHES, _STRETCH = 6, 10.0  # s of the recording that coherency is taken of
+# s from the beginning that separability is asked of: each surrogate is as long
+_SEPARABLE = 60.0
 _CYCLES = 8.0  # of the band's lower edge in a segment of the spectrum
 TRAVELLING = ("plane", "source", "sink", "rotating", "spiral")
 _FEWEST_WAVES = 5  # episodes that a distribution of a session can be made of
@@ -136,7 +138,8 @@ def _field(
         numbers[name] = (value, unit)
     reasons = {}
     try:
-        nsi = separability(recording, band=band, seed=seed, variable=part.variable,
+        beginning = recording.isel(time=slice(0, round(_SEPARABLE * rate)))
+        nsi = separability(beginning, band=band, seed=seed, variable=part.variable,
                            count=max(19, count))  # fmt: skip
         for name, column in (("separability", "nsi"),
                              ("separability_chance", "nsi_chance"),
