@@ -102,8 +102,8 @@ def _waves(found: Comparison) -> str:
         "wavelength are those of frames with a phase-gradient directionality above "
         "0.5, a description. Spectra are medians over sites of Welch spectra in "
         "segments of eight cycles; coherency against distance is the mean of six "
-        "stretches of 10 s. The non-separability index is of the first minute, compared "
-        "with surrogates of one spatial covariance and one spectrum."
+        "stretches of 10 s. The non-separability index is of the first minute, against "
+        "surrogates of one spatial covariance and one spectrum."
     )
 
 
