@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         wavenumber_frequency as wavenumber_frequency,
     )
     from cortexwave.comparison.comparing import compare as compare
+    from cortexwave.comparison.comparing import compare_study as compare_study
     from cortexwave.comparison.permutation import (
         session_permutation as session_permutation,
     )
@@ -210,6 +211,7 @@ _HOME = {
     "check_sampling": "analysis.aliasing",
     "cluster_permutation": "analysis.cluster_permutation",
     "compare": "comparison.comparing",
+    "compare_study": "comparison.comparing",
     "corrected_onsets": "lab.marker_channels",
     "correlation_distance": "analysis.coherence",
     "correlation_of": "lab.noise",
