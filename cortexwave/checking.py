@@ -60,12 +60,18 @@ def _title_of_checked(file: Path, settings: list[str]) -> str:
 
 def _title_of_study(file: Path, settings: list[str]) -> str:
     """The title with the hash of what was declared, to be put under `frozen`."""
-    from cortexwave.comparison.study_document import check_study_document, load_study
+    from cortexwave.comparison.study_document import (
+        check_study_document,
+        load_study,
+        recordings_to_come,
+    )
     from cortexwave.protocol.changes import read_changes
 
     study = load_study(file).with_changes(read_changes(settings))
-    check_study_document(study)
-    return f"{study.title} (declared: {study.declared})"
+    check_study_document(study, recordings="to come")
+    absent = recordings_to_come(study)
+    waiting = f"; not there yet: {', '.join(absent)}" if absent else ""
+    return f"{study.title} (declared: {study.declared}{waiting})"
 
 
 def count_faulty(results: list[dict[str, Any]]) -> str:

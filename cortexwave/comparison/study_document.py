@@ -255,20 +255,35 @@ def study_of(source: Source) -> Study:
     return study
 
 
-def check_study_document(study: Study) -> None:
+def check_study_document(
+    study: Study, *, recordings: Literal["due", "to come"] = "due"
+) -> None:
     """Hold a study against the files it names: each is there, below its folder.
 
-    Raises `ProtocolError` with every fault and its line.
+    With recordings "to come" those may be absent: measures are best declared before
+    there is anything to look at. Raises `ProtocolError` with every fault and its line.
     """
+    waited = recordings_to_come(study) if recordings == "to come" else []
     faults = [
         Fault(".".join(map(str, path)), message, study.source.line(path))
-        for path, message in _file_faults(study)
+        for path, message in _file_faults(study, waited)
     ]
     if faults:
         raise ProtocolError(study.source.file, faults)
 
 
-def _file_faults(study: Study) -> Iterable[tuple[tuple[str | int, ...], str]]:
+def recordings_to_come(study: Study) -> list[str]:
+    """The recordings that a study names and that are not there yet."""
+    return [
+        name
+        for path, name in named_files(study)
+        if "files" in path and not (study.folder / name).is_file()
+    ]
+
+
+def _file_faults(
+    study: Study, waited: list[str]
+) -> Iterable[tuple[tuple[str | int, ...], str]]:
     root = study.folder.resolve()
     for path, name in named_files(study):
         file = (root / name).resolve()
@@ -278,7 +293,7 @@ def _file_faults(study: Study) -> Iterable[tuple[tuple[str | int, ...], str]]:
                 f"{name} lies outside the folder of the study; a study names files "
                 "below its own folder, so that it can be moved",
             )
-        elif not file.is_file():
+        elif not file.is_file() and name not in waited:
             yield path, f"{name}: there is no such file in {root}"
 
 

@@ -52,7 +52,7 @@ def test_dead_sites_are_left_out():
     [
         ({"band": (9.0, 11.0)}, "holds 3 frequencies"),
         ({"count": 5}, "count is 5"),
-        ({"band": (4.0, 90.0)}, "band is 4 to 90 Hz"),
+        ({"band": (4.0, 90.0)}, "band ends at 90 Hz"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(change, message):

@@ -170,6 +170,17 @@ def test_files_are_below_the_folder_of_the_study(tmp_path):
     assert "a4.h5" in text
 
 
+def test_measures_may_be_declared_before_there_are_recordings(tmp_path):
+    """`check` tells which recordings are not there yet; `compare` refuses."""
+    (tmp_path / "sheet.yaml").write_bytes(b"")
+    (tmp_path / "study.yaml").write_text(STUDY)
+    told = checked_document(tmp_path / "study.yaml", [])
+    assert told["ok"], told["faults"]
+    assert "not there yet: " in told["title"] and "a2.h5" in told["title"]
+    with pytest.raises(ProtocolError, match=r"a2\.h5: there is no such file"):
+        check_study_document(load_study(tmp_path / "study.yaml"))
+
+
 def test_check_prints_the_hash_to_freeze_a_study_by(tmp_path):
     for name in ("a1.h5", "a2.h5", "a3.h5", "a4.h5", "sheet.yaml"):
         (tmp_path / name).write_bytes(b"")

@@ -187,11 +187,11 @@ def test_torch_runs_a_sheet_in_float32(tmp_path):
 
 
 def test_the_command_line_checks_and_runs_what_was_exported(tmp_path, capsys):
-    from cortexwave import cli
+    from cortexwave.cli import running
 
     network, inputs = copy_network(torch.float64), one_hot(1)
     path = export_sheet(network, inputs, tmp_path / "sheet", title='Ein "Netz" → Blatt')
-    cli.check([path])
+    running.check([path])
     assert 'ok: Ein "Netz" → Blatt' in capsys.readouterr().out
     words = ["run", path, "-o", tmp_path / "run.h5", "--backend", "reference"]
     done = subprocess.run(

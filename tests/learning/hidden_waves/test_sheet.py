@@ -55,14 +55,14 @@ def test_every_engine_runs_the_substrate(tmp_path, engine, name):
 
 
 def test_the_command_line_checks_what_was_exported(tmp_path, capsys):
-    from cortexwave import cli
+    from cortexwave.cli import running
 
     boundary, _ = CASES["T3"]
     path = export_substrate(
         boundary, a_history(boundary), tmp_path / "a" / "b", steps=7, step=0.02,
         spacing=0.4, title='T3 "gated"',
     )  # fmt: skip
-    cli.check([path])
+    running.check([path])
     assert 'ok: T3 "gated"' in capsys.readouterr().out
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "sheet.yaml", "substrate.h5",
