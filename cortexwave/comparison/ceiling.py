@@ -70,18 +70,7 @@ def distance_to_ceiling(
         raise InputError(f"draws is {draws}; 1 or more are due")
     if model.values.shape[1:] != recorded.values.shape[1:]:
         raise InputError("model and recording are not of the same measures")
-    variability: Variability = "biological variability"
-    if len(recorded.subjects) >= FEWEST_SUBJECTS:
-        units = [recorded.of(name) for name in recorded.subjects]
-        models = [model.of(name) for name in model.subjects]
-        pairs = list(combinations(range(len(units)), 2))
-    else:
-        variability = "within-animal repeatability"
-        units = [recorded.of(*pair) for pair in recorded.sessions]
-        models = [model.of(*pair) for pair in model.sessions]
-        owner = [name for name, _ in recorded.sessions]
-        pairs = [(i, j) for i, j in combinations(range(len(units)), 2)
-                 if owner[i] == owner[j]]  # fmt: skip
+    units, models, pairs, variability = units_compared(model, recorded)
     events = min(len(each) for each in units + models)
     rng = np.random.default_rng(seed)
     if events < FEWEST_EVENTS:
@@ -100,6 +89,29 @@ def distance_to_ceiling(
         to_model.ravel() / draws, between / draws, units=len(units),
         variability=variability, events=events,
     )  # fmt: skip
+
+
+def units_compared(
+    model: Sample, recorded: Sample
+) -> tuple[list[np.ndarray], list[np.ndarray], list[tuple[int, int]], Variability]:
+    """Values of each recorded unit and each model unit, pairs of recorded units, which.
+
+    Units are animals where there are 3, and all pairs of them; else sessions, and pairs
+    of the same animal.
+    """
+    if len(recorded.subjects) >= FEWEST_SUBJECTS:
+        units = [recorded.of(name) for name in recorded.subjects]
+        models = [model.of(name) for name in model.subjects]
+        return (
+            units, models, list(combinations(range(len(units)), 2)),
+            "biological variability",
+        )  # fmt: skip
+    units = [recorded.of(*pair) for pair in recorded.sessions]
+    models = [model.of(*pair) for pair in model.sessions]
+    owner = [name for name, _ in recorded.sessions]
+    pairs = [(i, j) for i, j in combinations(range(len(units)), 2)
+             if owner[i] == owner[j]]  # fmt: skip
+    return units, models, pairs, "within-animal repeatability"
 
 
 def ratio_to_ceiling(

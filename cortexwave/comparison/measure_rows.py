@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from cortexwave.comparison.ceiling import (
-    FEWEST_SUBJECTS,
     Ratio,
-    Variability,
     distance_to_ceiling,
     ratio_to_ceiling,
+    units_compared,
 )
 from cortexwave.comparison.circular_statistics import (
     mean_direction,
@@ -246,18 +244,7 @@ def _ratio(
 ) -> Ratio:
     if measured.form not in ("number", "curve"):
         return distance_to_ceiling(ours, theirs, distance, seed=seed)
-    variability: Variability = "biological variability"
-    if len(theirs.subjects) >= FEWEST_SUBJECTS:
-        units = [theirs.of(name) for name in theirs.subjects]
-        models = [ours.of(name) for name in ours.subjects]
-        pairs = list(combinations(range(len(units)), 2))
-    else:
-        variability = "within-animal repeatability"
-        units = [theirs.of(*pair) for pair in theirs.sessions]
-        models = [ours.of(*pair) for pair in ours.sessions]
-        owner = [name for name, _ in theirs.sessions]
-        pairs = [(i, j) for i, j in combinations(range(len(units)), 2)
-                 if owner[i] == owner[j]]  # fmt: skip
+    units, models, pairs, variability = units_compared(ours, theirs)
     return ratio_to_ceiling(
         [distance(a, b) for a in models for b in units],
         [distance(units[i], units[j]) for i, j in pairs],
