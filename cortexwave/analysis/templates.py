@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cortexwave.analysis.mirrored import Mirrored
 from cortexwave.errors import InputError
 
 TRAVELLING = ("plane", "source", "sink", "rotating", "spiral")
@@ -44,6 +45,7 @@ class Bank:
     charge: np.ndarray  # (template,) -1, 0, 1
     radial: np.ndarray  # (template,) rad/mm
     matrix: np.ndarray  # (site, template) complex64: exp(i lag) / sites
+    mirrored: Mirrored  # the same, each lag beside the one of the other sign
     highest: np.ndarray  # (2,) rad/mm that are looked for along x and y
 
     def scores(self, phasors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,23 +53,8 @@ class Bank:
 
         `phasors` (frame, site) are exp(i phase) of the live sites.
         """
-        frames = len(phasors)
-        best = np.empty((frames, len(KINDS)), dtype=np.float32)
-        which = np.empty((frames, len(KINDS)), dtype=np.int32)
-        columns = [np.flatnonzero(self.kind == k) for k in range(len(KINDS))]
-        size = max(1, _BLOCK // self.matrix.shape[1])
-        for start in range(0, frames, size):
-            part = slice(start, start + size)
-            found = phasors[part].astype(np.complex64) @ self.matrix
-            power = found.real**2 + found.imag**2  # a root only of the best
-            for k, at in enumerate(columns):
-                if not at.size:  # a small array has no spiral
-                    best[part, k], which[part, k] = 0, -1
-                    continue
-                chosen = power[:, at[0] : at[-1] + 1]  # of one kind: side by side
-                which[part, k] = at[0] + chosen.argmax(axis=1)
-                best[part, k] = np.sqrt(chosen.max(axis=1))
-        return best, which
+        powers, which = self.mirrored.greatest(phasors, self.kind, len(KINDS))
+        return np.sqrt(powers), which
 
 
 def lags(
@@ -125,7 +112,10 @@ def template_bank(
         lag = lags(positions, middle=middle, wave=wave[part], centre=centre[part],
                    charge=charge[part], radial=radial[part])  # fmt: skip
         matrix[:, part] = np.exp(1j * lag) / len(positions)
-    return Bank(positions, middle, kind, wave, centre, charge, radial, matrix, highest)
+    forms = np.column_stack([wave, charge, radial])
+    mirrored = Mirrored.of(matrix, forms, centre)
+    return Bank(positions, middle, kind, wave, centre, charge, radial, matrix,
+                mirrored, highest)  # fmt: skip
 
 
 _Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]

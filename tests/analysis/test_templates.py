@@ -41,6 +41,28 @@ def test_every_template_scores_one_for_its_own_wave():
     assert set(BANK.kind.tolist()) == set(range(len(KINDS)))
 
 
+@pytest.mark.parametrize("shape", [(10, 10), (3, 3), (1, 12), (16, 5)])
+def test_pairs_of_mirrored_templates_score_as_each_template_by_itself(shape):
+    rows, columns = shape
+    live = np.random.default_rng(1).random(rows * columns) < 0.9
+    live[:9] = True
+    bank = template_bank(_grid(rows, columns)[live], pitch=(PITCH, PITCH))
+    draw = np.random.default_rng(0)
+    phasors = np.exp(2j * np.pi * draw.random((700, live.sum())))
+    scores, which = bank.scores(phasors)
+    each = np.abs(phasors @ bank.matrix)  # in double precision
+    for kind in range(len(KINDS)):
+        rows_of = np.flatnonzero(bank.kind == kind)
+        if not rows_of.size:
+            assert (scores[:, kind] == 0).all()
+            continue
+        # single precision: sums of up to 100 terms below 1
+        np.testing.assert_allclose(scores[:, kind], each[:, rows_of].max(1), atol=2e-6)
+        found = each[np.arange(len(each)), which[:, kind]]
+        np.testing.assert_allclose(found, scores[:, kind], atol=2e-6)
+        assert (bank.kind[which[:, kind]] == kind).all()
+
+
 def test_phases_of_no_order_score_what_the_best_of_so_many_templates_would():
     """Of n free phases |mean|^2 is exponential with mean 1 / n, for each template."""
     draw = np.random.default_rng(0)
