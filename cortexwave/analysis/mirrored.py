@@ -1,8 +1,8 @@
 """How well frames follow many templates at once, in half of the arithmetic.
 
 Templates come in pairs of lags phi and -phi: a wave and the one that runs backwards.
-With phasors a + i b and exp(i phi) = c + i d, four real products give the power of both,
-ac^2 + bd^2 + ad^2 + bc^2 +- 2 (ad bc - ac bd); a complex product with each takes eight.
+With phasors a + i b and exp(i phi) = c + i d, four real products give the power of
+both, ac^2 + bd^2 + ad^2 + bc^2 +- 2 (ad bc - ac bd); complex products take eight.
 """
 
 from __future__ import annotations
