@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from cortexwave.analysis.decimation import decimation_test as decimation_test
     from cortexwave.analysis.dispersion import dispersion as dispersion
+    from cortexwave.analysis.electrode_lattice import on_lattice as on_lattice
     from cortexwave.analysis.events import find_waves as find_waves
     from cortexwave.analysis.filters import band_pass as band_pass
     from cortexwave.analysis.flow import normal_flow as normal_flow
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from cortexwave.analysis.plane_fit import plane_wave as plane_wave
     from cortexwave.analysis.referencing import rereference as rereference
     from cortexwave.analysis.separability import separability as separability
-    from cortexwave.analysis.sites import on_lattice as on_lattice
     from cortexwave.analysis.source_measures import rho_threshold as rho_threshold
     from cortexwave.analysis.stimulus_locked import (
         stimulus_locked_lags as stimulus_locked_lags,
@@ -114,7 +114,6 @@ if TYPE_CHECKING:
     )
     from cortexwave.memory.causal_ladder import causal_ladder as causal_ladder
     from cortexwave.memory.causal_ladder import relabelled as relabelled
-    from cortexwave.memory.controls import accuracy_by_sites as accuracy_by_sites
     from cortexwave.memory.controls import decoding_controls as decoding_controls
     from cortexwave.memory.cross_temporal import cross_temporal as cross_temporal
     from cortexwave.memory.driven import driven_from as driven_from
@@ -151,6 +150,7 @@ if TYPE_CHECKING:
     from cortexwave.memory.sequence_items import sequence_items as sequence_items
     from cortexwave.memory.sequences import sequence_readout as sequence_readout
     from cortexwave.memory.site_phase import phase_at_site as phase_at_site
+    from cortexwave.memory.site_subsets import accuracy_by_sites as accuracy_by_sites
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.memory.trials import trials_from as trials_from
@@ -202,7 +202,7 @@ _HOME = {
     "Subject": "recording.nwb_session",
     "Term": "lab.sources",
     "Training": "learning.training_document",
-    "accuracy_by_sites": "memory.controls",
+    "accuracy_by_sites": "memory.site_subsets",
     "analyse": "analysis.analysing",
     "band_pass": "analysis.filters",
     "build_network": "learning.building",
@@ -269,7 +269,7 @@ _HOME = {
     "normal_flow": "analysis.flow",
     "notch": "analysis.notches",
     "observe": "lab.observing",
-    "on_lattice": "analysis.sites",
+    "on_lattice": "analysis.electrode_lattice",
     "open_memory": "memory.measuring",
     "open_recording": "recording.reader",
     "open_units": "recording.unit_table",

@@ -10,43 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.spatial import cKDTree
 
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.segment_spectra import Segments, spectra
+from cortexwave.analysis.site_pairs import (
+    Neighbours,
+    neighbours,
+    slopes,
+    wavenumbers,
+)
 from cortexwave.analysis.sites import Sites
 from cortexwave.errors import InputError
 
 MOST_AXES = 128
-ONE_LINE = (
-    "the sites stand on one line: lags along it are seen, and no direction or speed"
-)
 _SNAPSHOTS = 512
-# pairs up to two pitches apart: lags of waves longer than 4 pitches are not aliased
-_REACH = 2.05
-_NEXT = 1.5  # steps of a lattice, each axis by its own: the eight around a site
-_FARTHEST = 8.0  # steps; sites so far from each other across a line are one line
-_ONE_LEVEL = 0.02  # of the pitch: electrodes no further apart are of one row
-_EMPTIEST = 4  # sites of a lattice per electrode that stands on it
-_SPANNING = 0.05  # least share of d d' that lies across the longest axis of the pairs
-_MOST_WAVENUMBERS = 12  # to each side, along an axis
 _BLOCKS = 24
 _BLOCKS_KEPT = 8  # not fewer for the sake of a rhythm: p could not be small
 _MEMORY = 3  # blocks are as many times longer than phases are kept
-_HELD = 2**22  # values
+_BLOCK = 2**17  # numbers of a product, which stay in the cache while they are summed
 _LAGS = 8  # segments over which phases are followed
 _HALF_KEPT = 0.6  # below it one common segment of neighbours does no harm: measured
 _INCOHERENT = 0.4  # by chance up to 0.3 in a smooth field of 20 segments
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Pairs of sites near each other: the second stands `apart` from the first."""
-
-    first: np.ndarray  # (pair,)
-    second: np.ndarray
-    apart: np.ndarray  # (pair, 2): x, y in mm
-    metric: np.ndarray  # (2, 2): inverse of sum d d', of what the pairs span
-    spans: bool  # both axes: else there is no direction to tell
 
 
 @dataclass(frozen=True)
@@ -63,104 +47,163 @@ class Lags:
 
 
 def block_lags(
-    values: xr.DataArray, cut: Segments, sites: Sites, feature: int, live: np.ndarray
+    values: xr.DataArray,
+    cut: Segments,
+    sites: Sites,
+    feature: int,
+    live: np.ndarray,
+    *,
+    at_once: int = AT_ONCE,
 ) -> Lags | None:
     """Lags of each block that has a whole segment; None if none has.
 
-    Two readings: the first for the power of each site in each tile (and, of more than
-    128 sites, for the principal axes of the real part of the cross-spectrum, which
-    reversal of time leaves as they are), the second for the lags.
+    Two readings, `at_once` values at a time: the first for the power of each site in
+    each tile, for how long phases are kept, and, of more than 128 sites, for the
+    principal axes of the real part of the cross-spectrum, which reversal of time leaves
+    as they are; the second for the lags.
     """
-    tiles, places = cut.tiles, sites.positions[live]
     held: list[tuple[int, np.ndarray]] | None = None
-    if values.size <= _HELD:  # a small recording is transformed once
-        held = list(spectra(values, cut, feature, live))
-    squares = np.zeros((cut.frequencies.size, len(places)))
-    total, snapshots = 0, []
-    stride = max(1, cut.trials * cut.each * 3 * cut.frequencies.size // _SNAPSHOTS)
-    for _, found in held or spectra(values, cut, feature, live):
-        squares += np.sum(found.real**2 + found.imag**2, axis=(0, 1))
-        total += len(found)
-        if len(places) > MOST_AXES:
-            snapshots.append(found.reshape(-1, len(places))[::stride])
-    if not total:
+    if values.size <= at_once:  # a small recording is transformed once
+        held = list(spectra(values, cut, feature, live, at_once=at_once))
+    seen = _Seen(cut, int(live.sum()))
+    for cell, found in held or spectra(values, cut, feature, live, at_once=at_once):
+        seen.add(cell, found)
+    if not seen.total:
         return None
-    power = np.add.reduceat(squares, [tile.start for tile in tiles])  # (tile, site)
+    power = np.add.reduceat(seen.squares, [t.start for t in cut.tiles])  # (tile, site)
     if np.any(power <= 0):
         raise InputError(
             f"field '{values.name}': {int((power <= 0).any(axis=0).sum())} sites have "
             "no power in a part of the band"
         )
-    scale = np.repeat(1 / np.sqrt(power), [t.stop - t.start for t in tiles], axis=0)
-    axes = principal_axes(np.concatenate(snapshots)) if snapshots else None
-    near = neighbours(sites, live)
-    k, toward = _wavenumbers(places, _steps(sites))
-    into = np.exp(1j * places @ k.T)  # a wave along k is exp(-i k.r)
-    kinds = len(places) if axes is None else axes.shape[1]
-    upper = np.triu_indices(kinds, 1)
-    pairs = np.zeros((cut.cells, len(tiles), upper[0].size))
-    slope, bias = np.zeros((cut.cells, 2)), np.zeros((cut.cells, 2))
-    members, energy = np.zeros(cut.cells), 0.0
-    keeping = _Keeping(cut.frequencies.size, min(_LAGS, (total - 1) // 2))
-    loudness = 1 / np.sqrt(power.sum(axis=0))
-    for cell, found in held or spectra(values, cut, feature, live):
-        members[cell] += len(found)
-        keeping.add(found[:, 0] * loudness)
-        strength = np.abs((found * loudness) @ into) ** 2
-        bias[cell] += strength.sum(axis=(0, 1, 2)) @ toward
-        energy += float(strength.sum())
-        whole = found * scale  # (segment, taper, frequency, site)
-        slope[cell] += slopes(whole, near)
-        seen = whole if axes is None else whole @ axes
-        for tile, part in enumerate(tiles):
-            mine = seen[:, :, part].reshape(-1, kinds)
-            half = mine.imag.T @ mine.real
-            pairs[cell, tile] += half[upper] - half.T[upper]
-    kept = members > 0
-    coherence = keeping.coherence(tiles)
-    starts, steady = _starts(int(kept.sum()), total, coherence)
+    coherence = seen.keeping.coherence(cut.tiles, 1 / power.sum(axis=0))
+    kept = np.flatnonzero(seen.members)
+    starts, steady = _starts(len(kept), seen.total, coherence)
+    block = np.searchsorted(starts, np.arange(len(kept)), side="right") - 1
+    axes = principal_axes(np.concatenate(seen.snapshots)) if seen.snapshots else None
+    sums = _BlockSums(cut, sites, live, power, axes, len(starts))
+    for cell, found in held or spectra(values, cut, feature, live, at_once=at_once):
+        sums.add(int(block[np.searchsorted(kept, cell)]), found)
     return Lags(
-        pairs=np.add.reduceat(pairs[kept], starts),
-        slope=np.add.reduceat(slope[kept], starts) @ near.metric / len(tiles),
-        asymmetry=np.add.reduceat(bias[kept], starts) / energy,
+        pairs=sums.pairs,
+        slope=sums.slope @ sums.near.metric / len(cut.tiles),
+        asymmetry=sums.bias / sums.energy,
         coherence=float(coherence[0]) if coherence.size else np.nan,
         steady=steady,
-        near=near,
-        of_sites=np.stack(upper, axis=1) if axes is None else None,
+        near=sums.near,
+        of_sites=np.stack(sums.upper, axis=1) if axes is None else None,
     )
+
+
+class _Seen:
+    """What the first reading finds, as pieces come by."""
+
+    def __init__(self, cut: Segments, sites: int):
+        count = cut.frequencies.size
+        segments = cut.trials * cut.each
+        self.squares = np.zeros((count, sites))  # over segments and tapers
+        self.members = np.zeros(cut.cells)  # whole segments of each cell
+        self.keeping = _Keeping((count, sites), min(_LAGS, (segments - 1) // 2))
+        self.snapshots: list[np.ndarray] = []
+        self._stride = -(-segments * 3 * count // _SNAPSHOTS)
+        self._rows = 0
+
+    @property
+    def total(self) -> int:
+        return int(self.members.sum())
+
+    def add(self, cell: int, found: np.ndarray) -> None:
+        """Coefficients (segment, taper, frequency, site) that follow those before."""
+        self.squares += np.sum(found.real**2 + found.imag**2, axis=(0, 1))
+        self.members[cell] += len(found)
+        self.keeping.add(found[:, 0])
+        sites = found.shape[-1]
+        if sites > MOST_AXES:
+            rows = found.reshape(-1, sites)
+            # every n-th of all, however they are cut into pieces
+            chosen = rows[-self._rows % self._stride :: self._stride]
+            self.snapshots.append(chosen.copy())
+            self._rows += len(rows)
+
+
+class _BlockSums:
+    """What the second reading sums for each block, as pieces come by."""
+
+    def __init__(
+        self, cut: Segments, sites: Sites, live: np.ndarray, power: np.ndarray,
+        axes: np.ndarray | None, blocks: int,
+    ):  # fmt: skip
+        places = sites.positions[live]
+        self.near = neighbours(sites, live)
+        self._tiles, self._axes = cut.tiles, axes
+        self._kinds = len(places) if axes is None else axes.shape[1]
+        self.upper = np.triu_indices(self._kinds, 1)
+        self.pairs = np.zeros((blocks, len(cut.tiles), self.upper[0].size))
+        self.slope, self.bias = np.zeros((2, blocks, 2))
+        self.energy = 0.0
+        k, self._toward = wavenumbers(sites, live)
+        self._into = np.exp(1j * places @ k.T)  # a wave along k is exp(-i k.r)
+        self._into /= np.sqrt(power.sum(axis=0))[:, None]  # each site counts alike
+        widths = [tile.stop - tile.start for tile in cut.tiles]
+        self._scale = np.repeat(1 / np.sqrt(power), widths, axis=0)
+
+    def add(self, block: int, found: np.ndarray) -> None:
+        """Coefficients (segment, taper, frequency, site) of a block."""
+        strength = _strength(found.reshape(-1, found.shape[-1]), self._into)
+        self.bias[block] += strength @ self._toward
+        self.energy += float(strength.sum())
+        whole = found * self._scale
+        self.slope[block] += slopes(whole, self.near)
+        for tile, part in enumerate(self._tiles):
+            mine = whole[:, :, part].reshape(-1, whole.shape[-1])
+            mine = mine if self._axes is None else mine @ self._axes
+            half = mine.imag.T @ mine.real
+            self.pairs[block, tile] += half[self.upper] - half.T[self.upper]
+
+
+def _strength(rows: np.ndarray, into: np.ndarray) -> np.ndarray:
+    """Sum over rows (row, site) of |rows @ into|^2, (k,)."""
+    total = np.zeros(into.shape[1])
+    size = max(1, _BLOCK // into.shape[1])
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size] @ into
+        total += np.sum(part.real**2 + part.imag**2, axis=0)
+    return total
 
 
 class _Keeping:
     """Products of segments with those 1 to `lags` before, as they come by."""
 
-    def __init__(self, frequencies: int, lags: int):
+    def __init__(self, shape: tuple[int, int], lags: int):
         self._last: list[np.ndarray] = []
-        self._products = np.zeros((lags, frequencies), dtype=complex)
-        self._power = np.zeros(frequencies)
+        self._products = np.zeros((lags, *shape), dtype=complex)
+        self._power = np.zeros(shape)
         self._pairs, self._count = np.zeros(lags), 0
 
     def add(self, found: np.ndarray) -> None:
         """Segments (segment, frequency, site) that follow those before."""
         for segment in found:
             for lag, earlier in enumerate(self._last):
-                self._products[lag] += np.sum(segment * earlier.conj(), axis=1)
+                self._products[lag] += segment * earlier.conj()
                 self._pairs[lag] += 1
-            self._power += np.sum(np.abs(segment) ** 2, axis=1)
+            self._power += segment.real**2 + segment.imag**2
             self._count += 1
-            self._last = [segment, *self._last][: len(self._products)]
+            # a copy, as of a view its whole piece would stay in memory
+            self._last = [segment.copy(), *self._last][: len(self._products)]
 
-    def coherence(self, tiles: tuple[slice, ...]) -> np.ndarray:
+    def coherence(self, tiles: tuple[slice, ...], share: np.ndarray) -> np.ndarray:
         """Coherence (lag,) of segments with earlier ones, of the most coherent tile.
 
-        Squares are averaged over the frequencies of a tile by their power, so that a
-        narrow rhythm counts for what it is there.
+        Sites count by their `share` (site,). Squares are averaged over the frequencies
+        of a tile by their power, so that a narrow rhythm counts for what it is there.
         """
-        if not self._pairs.size:
+        lags = min(len(self._products), (self._count - 1) // 2)
+        if lags < 1:
             return np.zeros(0)
-        share = np.maximum(self._pairs, 1)[:, None] / max(self._count, 1)
-        kept = np.abs(self._products / share) ** 2
+        followed = np.maximum(self._pairs[:lags], 1)[:, None] / self._count
+        kept = np.abs(self._products[:lags] @ share / followed) ** 2
         begins = [tile.start for tile in tiles]
-        most = np.add.reduceat(self._power**2, begins)
+        most = np.add.reduceat((self._power @ share) ** 2, begins)
         return np.sqrt((np.add.reduceat(kept, begins, axis=1) / most).max(axis=1))
 
 
@@ -194,69 +237,6 @@ def principal_axes(snapshots: np.ndarray, most: int = MOST_AXES) -> np.ndarray:
     _, vectors = np.linalg.eigh(rows @ rows.T)
     axes = rows.T @ vectors[:, -most:]
     return axes / np.linalg.norm(axes, axis=0)
-
-
-def neighbours(sites: Sites, live: np.ndarray) -> Neighbours:
-    """Pairs of live sites up to 2 pitches apart, and those next to each other.
-
-    Next to each other is counted in steps of each axis, so that a lattice of unequal
-    steps has neighbours along both. Where these do not span both axes (electrodes that
-    stand closer along one, dead rows) the reach grows until they do, up to 8 steps.
-    """
-    places = sites.positions[live]
-    steps = places / _steps(sites)
-    close = cKDTree(places).query_pairs(_REACH * sites.pitch)
-    reach, tree = _NEXT, cKDTree(steps)
-    while True:
-        pairs = np.array(sorted(close | tree.query_pairs(reach))).reshape(-1, 2)
-        spread = steps[pairs[:, 1]] - steps[pairs[:, 0]]
-        least, most = np.linalg.eigvalsh(spread.T @ spread)
-        spans = bool(least > _SPANNING * most)
-        if spans or reach >= _FARTHEST:
-            break
-        reach = min(reach * 1.25, _FARTHEST)
-    if not spans:
-        pairs = np.array(sorted(close)).reshape(-1, 2)
-    apart = places[pairs[:, 1]] - places[pairs[:, 0]]
-    kept = 1e-9 if spans else _SPANNING  # across a line there is nothing to tell
-    metric = np.linalg.pinv(apart.T @ apart, rcond=kept)
-    return Neighbours(pairs[:, 0], pairs[:, 1], apart, metric, spans)
-
-
-def slopes(whole: np.ndarray, near: Neighbours) -> np.ndarray:
-    """Sum over pairs of Im(X_i X_j*) d_ij, (2,): positive where j follows i."""
-    flat = whole.reshape(-1, whole.shape[-1]).T.copy()
-    lead = np.einsum("ps,ps->p", flat.imag[near.first], flat.real[near.second])
-    lead -= np.einsum("ps,ps->p", flat.real[near.first], flat.imag[near.second])
-    return lead @ near.apart
-
-
-def _steps(sites: Sites) -> np.ndarray:
-    """Distance of neighbours along x and y, mm: of scattered electrodes the pitch."""
-    if sites.spacing is not None:
-        return np.abs(np.array(sites.spacing[::-1]))
-    gaps = [np.diff(np.sort(axis)) for axis in sites.positions.T]
-    levels = [gap[gap > _ONE_LEVEL * sites.pitch] for gap in gaps]
-    rows, columns = (level.size + 1 for level in levels)
-    if rows * columns > _EMPTIEST * sites.count:
-        return np.full(2, sites.pitch)
-    return np.array([max(level.min(initial=np.inf), sites.pitch)
-                     if level.size else sites.pitch for level in levels])  # fmt: skip
-
-
-def _wavenumbers(
-    places: np.ndarray, steps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Wavenumbers (k, 2) in rad/mm up to half of 1/step, and unit vectors."""
-    extent = np.maximum(np.ptp(places, axis=0), steps)
-    highest = np.pi / steps
-    sides = np.minimum(_MOST_WAVENUMBERS, np.round(extent / steps / 2)).astype(int)
-    x, y = (most * np.arange(-side, side + 1) / max(side, 1)
-            for most, side in zip(highest, sides, strict=True))  # fmt: skip
-    k = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    size = np.linalg.norm(k / highest, axis=1)
-    k = k[(size > 0) & (size < 1 - 1e-9)]
-    return k, k / np.linalg.norm(k, axis=1, keepdims=True)
 
 
 def degrees(vector: np.ndarray) -> float:

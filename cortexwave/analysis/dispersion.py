@@ -22,11 +22,12 @@ import scipy.fft
 import xarray as xr
 
 from cortexwave.analysis.covariance_surrogates import separable
+from cortexwave.analysis.line_leakage import leaked_power
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.stretches import Stretches, band_bins, stretches_of
 from cortexwave.analysis.surrogates import exceedance
 from cortexwave.analysis.wavenumber_peaks import peaks, ring_peaks
 from cortexwave.analysis.wavenumber_spectrum import (
-    Taper,
     Wavenumbers,
     rings,
     space_weights,
@@ -44,11 +45,8 @@ NULLS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 _PADDING = 2
 _BESIDE = 4  # frequencies beyond the band whose leakage is looked for
-# squared coherence with a stronger frequency; noise has 0.44 and 0.03 one and two
-# frequencies away, by the taper, and none beyond
-_LEAKS, _FAR_LEAKS, _FAR = 0.8, 0.5, 3
-_BY_CHANCE = 1e-3  # of one pair of frequencies far from each other
 _TILE_FREQUENCIES = 4  # as in covariance_surrogates
+_BLOCK = 2**20  # numbers of the surrogates of a frequency that are made together
 
 
 def dispersion(
@@ -62,6 +60,7 @@ def dispersion(
     taper: Literal["hann", "none"] = "hann",
     count: int = 199,
     alpha: float = 0.05,
+    at_once: int = AT_ONCE,
 ) -> xr.Dataset:
     """The ridge of wavenumber over the `frequency` of a band (Hz), NaN where none is.
 
@@ -86,40 +85,40 @@ def dispersion(
     A peak is exact for one plane wave. Of several waves of one frequency it is that of
     the strongest, pulled towards what lies within 1 / width of the array; of smooth
     noise of more power than the wave it is near 0 and no ridge. A peak at the alias
-    limit, or with its ring at 0, is none. Power of every stretch is in memory.
+    limit, or with its ring at 0, is none. The coefficients of every stretch in the band
+    are in memory, of "rings" the values, too; `at_once` values are read at a time.
     """
-    field = _checked(recording, variable, segment, ridge, taper, count, alpha)
+    field = _checked(recording, variable, segment, ridge, taper, count, alpha, at_once)
     bins = band_bins(scipy.fft.rfftfreq(field.frames, 1 / field.rate), band, field.rate)
     frequency = bins * field.rate / field.frames
-    values, weights = _stretched(field, taper)
     window = time_tapers(field.frames, taper)[0]
     grid = wavenumbers_of(field.sites, _PADDING)
-    spectra = _spectra(values, window, weights, bins)
+    last = max((field.frames - 1) // 2, bins[-1])
+    wide = np.arange(max(1, bins[0] - _BESIDE), min(last, bins[-1] + _BESIDE) + 1)
+    around, live = _transformed(field, window, wide)
+    weights = np.where(live, space_weights(field.sites, taper), 0.0)
+    around *= weights
+    spectra = around[:, bins - wide[0]]
     seeds = np.random.SeedSequence(seed).generate_state(count).tolist()
     if ridge == "directed":
-        power = grid.power(spectra)  # (stretch, frequency, y, x)
-        observed = _lead(power.mean(axis=0))
-        made = np.stack([_lead(_turned(power, bins, field.frames, s)) for s in seeds])
-        found = peaks(power.mean(axis=0), spectra, field.sites, grid)
+        coins = _coins(len(spectra), bins, field.frames, seeds)
+        power, observed, made = _leads(spectra, grid, coins)
+        found = peaks(power, spectra, field.sites, grid)
+        peak = np.stack([found["wavenumber_x"], found["wavenumber_y"]], axis=1)
     else:
         share, radius = rings(grid.x, grid.y)
         profile = _ring_power(spectra, grid, share)
         observed = _height(profile)
+        values = _values(field)
         made = np.stack([
             _height(_ring_power(_spectra(separable(values, s), window, weights, bins),
                                 grid, share))
             for s in seeds
         ])  # fmt: skip
         found = ring_peaks(profile, radius)
-    against = exceedance(observed, made)
-    last = (field.frames - 1) // 2
-    wide = np.arange(max(1, bins[0] - _BESIDE), min(last, bins[-1] + _BESIDE) + 1)
-    if ridge == "directed":
-        peak = np.stack([found["wavenumber_x"], found["wavenumber_y"]], axis=1)
-    else:
         peak = _strongest(spectra, grid)
-    around = _spectra(values, window, weights, wide)
-    leaks = _leaks(around, bins - wide[0], field.sites.positions, peak, window)
+    against = exceedance(observed, made)
+    leaks = leaked_power(around, bins - wide[0], field.sites.positions, peak, window)
     is_ridge = (against.p_family <= alpha) & np.isfinite(found["wavenumber"]) & ~leaks
     columns = {name: np.where(is_ridge, column, np.nan)
                for name, column in found.items()}  # fmt: skip
@@ -140,14 +139,14 @@ def dispersion(
             for name, column in tested.items()}},
         {"frequency": ("frequency", frequency, {"units": "Hz"})},
         {"variable": str(field.values.name), "segment": field.frames / field.rate,
-         "stretches": len(values), "taper": taper, "ridge": ridge, "null": null,
+         "stretches": len(spectra), "taper": taper, "ridge": ridge, "null": null,
          "rejection": rejection, "count": count, "seed": seed, "alpha": alpha},
     )  # fmt: skip
 
 
 def _checked(
     recording: xr.Dataset, variable: str | None, segment: float, ridge: str,
-    taper: str, count: int, alpha: float,
+    taper: str, count: int, alpha: float, at_once: int,
 ) -> Stretches:  # fmt: skip
     if ridge not in get_args(Ridge):
         raise InputError(f"ridge is {ridge!r}, not one of {get_args(Ridge)}")
@@ -158,7 +157,8 @@ def _checked(
     if (1 + count) * alpha < 1:
         raise InputError(f"count is {count}; p below {alpha} needs at least "
                          f"{int(np.ceil(1 / alpha)) - 1} surrogates")  # fmt: skip
-    field = stretches_of(recording, variable=variable, segment=segment, overlap=0)
+    field = stretches_of(recording, variable=variable, segment=segment, overlap=0,
+                         at_once=at_once)  # fmt: skip
     if field.values.sizes.get("feature", 1) > 1:
         raise InputError(
             f"field '{field.values.name}' has {field.values.sizes['feature']} "
@@ -176,15 +176,26 @@ def _checked(
     return field
 
 
-def _stretched(field: Stretches, taper: Taper) -> tuple[np.ndarray, np.ndarray]:
-    """All stretches (stretch, frame, site), and the weights of sites live in all."""
-    found = [pair for part in field.parts for pair in field.of(*part)]
-    live = np.all([alive for _, alive in found], axis=0)
+def _transformed(
+    field: Stretches, window: np.ndarray, bins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tapered transforms (stretch, frequency, site), and which sites live in all."""
+    number = len(field.starts) * len(field.parts)
+    made = np.empty((number, bins.size, field.sites.count), dtype=complex)
+    live = np.ones(field.sites.count, dtype=bool)
+    stretches = (each for part in field.parts for each in field.of(*part))
+    for k, (stretch, alive) in enumerate(stretches):
+        made[k] = scipy.fft.rfft(stretch * window[:, None], axis=0)[bins]
+        live &= alive
     if np.count_nonzero(live) < 3:
         raise InputError(f"{np.count_nonzero(live)} sites are live in all trials; a "
                          "wavenumber needs 3")  # fmt: skip
-    weights = np.where(live, space_weights(field.sites, taper), 0.0)
-    return np.stack([stretch for stretch, _ in found]), weights
+    return made, live
+
+
+def _values(field: Stretches) -> np.ndarray:
+    """All stretches (stretch, frame, site)."""
+    return np.stack([stretch for part in field.parts for stretch, _ in field.of(*part)])
 
 
 def _spectra(
@@ -194,26 +205,54 @@ def _spectra(
     return scipy.fft.rfft(values * window[:, None], axis=1)[:, bins] * weights
 
 
-def _turned(power: np.ndarray, bins: np.ndarray, frames: int, seed: int) -> np.ndarray:
-    """Mean power (frequency, y, x) of a surrogate `without_lags` of tapered stretches.
+def _coins(
+    stretches: int, bins: np.ndarray, frames: int, seeds: list[int]
+) -> np.ndarray:
+    """Which coefficients surrogates `without_lags` turn: (frequency, seed, stretch).
 
-    The same coins as there; a conjugate spectrum has the power of -k. No field needs
-    to be made, as phases common to all sites do not enter.
+    The same coins as there, for the same seeds.
     """
     number = (frames - 1) // 2
     tiles = np.arange(number) // min(_TILE_FREQUENCIES, max(1, number // 16))
-    draw = np.random.default_rng(seed)
-    tossed = draw.random((len(power), tiles[-1] + 1)) < 0.5
-    turned = np.zeros((len(power), frames // 2 + 1))
-    turned[:, 1 : number + 1] = tossed[:, tiles]
-    share = turned[:, bins].T / len(power)  # (frequency, stretch)
-    back = np.einsum("fs,sfyx->fyx", share, power, optimize=True)
-    whole = power.mean(axis=0)
-    return np.asarray(whole - back + back[:, ::-1, ::-1])
+    inside = (bins >= 1) & (bins <= number)  # others are real
+    turned = np.zeros((bins.size, len(seeds), stretches), dtype=bool)
+    for k, seed in enumerate(seeds):
+        tossed = np.random.default_rng(seed).random((stretches, tiles[-1] + 1)) < 0.5
+        turned[inside, k] = tossed[:, tiles[bins[inside] - 1]].T
+    return turned
+
+
+def _leads(
+    spectra: np.ndarray, grid: Wavenumbers, coins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean power (frequency, y, x), its lead (frequency,), and that of surrogates.
+
+    The last is (seed, frequency). One frequency at a time, as the power of all would
+    be many times the coefficients.
+    """
+    count, some = coins.shape[1], max(1, _BLOCK // (grid.x.size * grid.y.size))
+    mean = np.empty((spectra.shape[1], grid.y.size, grid.x.size))
+    made = np.empty((count, spectra.shape[1]))
+    for f, turned in enumerate(coins):
+        power = grid.power(spectra[:, f])  # (stretch, y, x)
+        mean[f] = power.mean(axis=0)
+        for k in range(0, count, some):
+            made[k : k + some, f] = _lead(_turned(power, turned[k : k + some]))
+    return mean, _lead(mean), made
+
+
+def _turned(power: np.ndarray, coins: np.ndarray) -> np.ndarray:
+    """Mean power (seed, y, x) where coins (seed, stretch) turn some of (stretch, y, x).
+
+    A conjugate spectrum has the power of -k. No field needs to be made, as phases
+    common to all sites do not enter.
+    """
+    back = np.tensordot(coins / len(power), power, axes=1)
+    return np.asarray(power.mean(axis=0) - back + back[:, ::-1, ::-1])
 
 
 def _lead(power: np.ndarray) -> np.ndarray:
-    """(P(k) - P(-k)) / mean P at the peak of power (frequency, y, x)."""
+    """(P(k) - P(-k)) / mean P at the peak of each power (plane, y, x)."""
     flat = power.reshape(len(power), -1)
     at = np.argmax(flat, axis=1)
     rows = np.arange(len(flat))
@@ -228,48 +267,6 @@ def _strongest(spectra: np.ndarray, grid: Wavenumbers) -> np.ndarray:
     flat = np.asarray(power).reshape(spectra.shape[1], -1).argmax(axis=1)
     row, column = np.unravel_index(flat, (grid.y.size, grid.x.size))
     return np.stack([grid.x[column], grid.y[row]], axis=1)
-
-
-def _leaks(
-    spectra: np.ndarray,
-    chosen: np.ndarray,
-    places: np.ndarray,
-    peak: np.ndarray,
-    window: np.ndarray,
-) -> np.ndarray:
-    """Whether the power at a frequency is that of a stronger one, (frequency,) bool.
-
-    Spectra (stretch, frequency, site), `chosen` of their frequencies, each at its
-    wavenumber `peak` (frequency, 2) in 1/mm. What a taper makes of a line is the same
-    in all stretches but for one factor; so are two steady lines, of any power.
-    """
-    found = np.zeros(len(chosen), dtype=bool)
-    leaked = _leaked(window, spectra.shape[1])
-    rare = 1 - _BY_CHANCE ** (1 / (len(spectra) - 1))
-    for row, f in enumerate(chosen):
-        if not np.isfinite(peak[row]).all():
-            continue
-        course = spectra @ np.exp(2j * np.pi * places @ peak[row])
-        power = np.sum(np.abs(course) ** 2, axis=0)
-        shared = np.abs(course[:, f].conj() @ course) ** 2
-        away = np.abs(np.arange(power.size) - f)
-        least = np.where(away >= _FAR, max(_FAR_LEAKS, rare), _LEAKS)
-        coherent = shared > least * power * power[f]
-        most = power * leaked[away]
-        found[row] = np.any((power > power[f]) & coherent & (power[f] <= 2 * most))
-    return found
-
-
-def _leaked(window: np.ndarray, count: int) -> np.ndarray:
-    """Power that a line may have 0, 1, ... frequencies away, of that where it is most.
-
-    The line stands up to half a frequency beside the nearest.
-    """
-    beside = np.linspace(-0.5, 0.5, 21)
-    at = np.arange(count)[:, None] - beside
-    turn = np.arange(window.size) * (-2j * np.pi / window.size)
-    height = np.abs(np.exp(at[..., None] * turn) @ window) ** 2
-    return np.asarray((height / height[0]).max(axis=1))
 
 
 def _ring_power(

@@ -29,12 +29,12 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.analysis.block_lags import (
-    ONE_LINE,
     Lags,
     block_lags,
     degrees,
     direction_error,
 )
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.segment_spectra import Segments, live_in, segments_of
 from cortexwave.analysis.sign_flips import (
     FEWEST_BLOCKS,
@@ -43,6 +43,7 @@ from cortexwave.analysis.sign_flips import (
     lengths,
     signs,
 )
+from cortexwave.analysis.site_pairs import ONE_LINE
 from cortexwave.analysis.sites import Sites, picked, sampling_rate, sites_of
 from cortexwave.errors import InputError
 
@@ -58,6 +59,7 @@ def net_lags(
     count: int = 999,
     segment: float | None = None,
     alpha: float = 0.05,
+    at_once: int = AT_ONCE,
 ) -> xr.Dataset:
     """p that a recording without lags would show such lags in a band (Hz).
 
@@ -90,7 +92,8 @@ def net_lags(
     `segment` in s; None takes a sixteenth of the recording, but 2 to 4 cycles of the
     band's lower end at least and at most. Each trial is cut for itself. Channels that
     are missing or constant are left out, as are segments with a missing value; each
-    site counts alike, by its power. Give the recording unfiltered. Read piece by piece.
+    site counts alike, by its power. Give the recording unfiltered. It is read
+    `at_once` values at a time, but a segment at least: that bounds memory, no more.
     """
     values = picked(recording, variable)
     sites = sites_of(values)
@@ -98,9 +101,10 @@ def net_lags(
     if count < 99:
         raise InputError(f"count is {count}; a p of 0.05 needs 99 flips or more")
     rows = [
-        _tested(values, cut, sites, feature, count=count, seed=seed, alpha=alpha)
+        _tested(values, cut, sites, feature, count=count, seed=seed, alpha=alpha,
+                at_once=at_once)
         for feature in range(values.sizes.get("feature", 1))
-    ]
+    ]  # fmt: skip
     dims = ("feature",) if "feature" in values.dims else ()
     found = {
         name: xr.Variable(dims, [row[name] for row in rows] if dims else rows[0][name],
@@ -141,15 +145,15 @@ _FIXED_PATTERN = (
 
 def _tested(
     values: xr.DataArray, cut: Segments, sites: Sites, feature: int,
-    *, count: int, seed: int, alpha: float,
+    *, count: int, seed: int, alpha: float, at_once: int,
 ) -> dict:  # fmt: skip
-    live = live_in(values, cut, feature)
+    live = live_in(values, cut, feature, at_once=at_once)
     if live.sum() < FEWEST_SITES:
         raise InputError(
             f"field '{values.name}' has {int(live.sum())} sites that are neither "
             f"missing nor constant; net lags need {FEWEST_SITES}"
         )
-    lags = block_lags(values, cut, sites, feature, live)
+    lags = block_lags(values, cut, sites, feature, live, at_once=at_once)
     blocks = 0 if lags is None else len(lags.slope)
     if lags is None or blocks < FEWEST_BLOCKS:
         nothing: dict = dict.fromkeys(_UNITS, np.nan)

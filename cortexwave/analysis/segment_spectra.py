@@ -16,12 +16,12 @@ import scipy.fft
 import xarray as xr
 
 from cortexwave.analysis.bands import check_band
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.sites import frames_of
 from cortexwave.errors import InputError
 
 _TAPERS = 3
 _TILES = 8
-_PIECE = 2**22  # values that are read at once
 _WANTED = 16  # segments of a recording: fewer cost power, more cost length
 _MOST_CELLS = 64
 
@@ -109,16 +109,23 @@ def _cells(trials: int, each: int) -> np.ndarray:
 
 
 def spectra(
-    values: xr.DataArray, cut: Segments, feature: int, live: np.ndarray
+    values: xr.DataArray,
+    cut: Segments,
+    feature: int,
+    live: np.ndarray,
+    *,
+    at_once: int = AT_ONCE,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Cell and coefficients (segment, taper, frequency, live site), piece by piece.
 
     Segments in which a value is missing are left out. A piece is a run of segments of
-    one cell.
+    one cell, of `at_once` values at most, but one segment at least.
     """
-    for cell, frames in _pieces(values, cut, feature):
-        piece = frames[:, live].reshape(-1, cut.frames, int(live.sum()))
-        piece = piece[np.isfinite(piece).all(axis=(1, 2))]
+    for cell, frames in _pieces(values, cut, feature, at_once):
+        piece = frames if live.all() else frames[:, live]
+        piece = piece.reshape(-1, cut.frames, piece.shape[1])
+        whole = np.isfinite(piece).all(axis=(1, 2))
+        piece = piece if whole.all() else piece[whole]
         if len(piece):
             yield cell, transformed(piece, cut)
 
@@ -132,37 +139,46 @@ def transformed(pieces: np.ndarray, cut: Segments) -> np.ndarray:
     ramp /= np.linalg.norm(ramp)
     level = pieces - pieces.mean(axis=1, keepdims=True)
     level -= ramp[:, None] * (ramp @ level)[:, None]
-    tapered = _sine_tapers(cut.frames)[:, :, None] * level[:, None]
-    found: np.ndarray = scipy.fft.rfft(tapered, axis=2)
-    return found[:, :, cut.first : cut.first + cut.frequencies.size]
+    band = slice(cut.first, cut.first + cut.frequencies.size)
+    found = np.empty(
+        (len(pieces), _TAPERS, cut.frequencies.size, pieces.shape[2]), dtype=complex
+    )
+    for k, taper in enumerate(_sine_tapers(cut.frames)):
+        # one by one: most of the frequencies are in no band, and need not be kept
+        found[:, k] = scipy.fft.rfft(taper[:, None] * level, axis=1)[:, band]
+    return found
 
 
 def _pieces(
-    values: xr.DataArray, cut: Segments, feature: int
+    values: xr.DataArray, cut: Segments, feature: int, at_once: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Cell and frames (time, site) of runs of segments, read no more than needed."""
     if "feature" in values.dims:
         values = values.isel(feature=feature)
     sites = int(np.prod([values.sizes[d] for d in values.dims
                          if d not in ("trial", "time")]))  # fmt: skip
-    at_once = max(1, _PIECE // (cut.frames * sites))
+    run = max(1, at_once // (cut.frames * sites))  # segments
     for trial in range(cut.trials):
         course = values.isel(trial=trial) if "trial" in values.dims else values
         # several cells are read together: opening a file costs more than a segment
-        for first in range(0, cut.each, at_once):
-            last = min(first + at_once, cut.each)
+        for first in range(0, cut.each, run):
+            last = min(first + run, cut.each)
             part = course.isel(time=slice(first * cut.frames, last * cut.frames))
             frames = frames_of(part)[0, 0]
             for cell in np.unique(cut.cell[trial, first:last]):
                 mine = np.flatnonzero(cut.cell[trial, first:last] == cell)
-                run = slice(mine[0] * cut.frames, (mine[-1] + 1) * cut.frames)
-                yield int(cell), frames[run]
+                yield (
+                    int(cell),
+                    frames[mine[0] * cut.frames : (mine[-1] + 1) * cut.frames],
+                )
 
 
-def live_in(values: xr.DataArray, cut: Segments, feature: int) -> np.ndarray:
+def live_in(
+    values: xr.DataArray, cut: Segments, feature: int, *, at_once: int = AT_ONCE
+) -> np.ndarray:
     """Which sites (site,) have finite values, and more than one."""
     low: np.ndarray | None = None
-    for _, frames in _pieces(values, cut, feature):
+    for _, frames in _pieces(values, cut, feature, at_once):
         known = np.isfinite(frames)
         least = np.where(known, frames, np.inf).min(axis=0)
         most = np.where(known, frames, -np.inf).max(axis=0)

@@ -36,7 +36,7 @@ def shown_frames(
     for row, (at, trial, feature) in enumerate(
         zip(middle, trials, features, strict=True)
     ):
-        frame = int(np.abs(time - at).argmin())
+        frame = _nearest(time, at)
         if frame in taken:
             continue  # of two trials at one time the stronger is shown
         taken.append(frame)
@@ -46,7 +46,8 @@ def shown_frames(
         chosen = {dim: int(k) for dim, k in (("trial", trial), ("feature", feature))
                   if dim in recording.dims}  # fmt: skip
         keep = slice(frame - first, frame - first + 1)
-        frames.append(field(recording.isel(chosen), read, keep))
+        # a copy, as of a view all frames that were read would stay in memory
+        frames.append(field(recording.isel(chosen), read, keep).copy(deep=True))
     order = np.argsort(
         [float(each["time"].values[0]) for each in frames], kind="stable"
     )
@@ -57,6 +58,12 @@ def shown_frames(
     return joined.drop_vars(
         [name for name in joined.coords if name in ("trial", "feature")]
     )
+
+
+def _nearest(time: np.ndarray, at: float) -> int:
+    """The frame at a time (s), of times that rise; without an array as long as they."""
+    after = int(np.clip(np.searchsorted(time, at), 1, time.size - 1))
+    return after - 1 if at - time[after - 1] <= time[after] - at else after
 
 
 def _strongest(events: xr.Dataset) -> np.ndarray:

@@ -18,8 +18,8 @@ from cortexwave.errors import InputError
 
 # A clock or a position is often stored in single precision, or counted up.
 _EQUAL = 1e-3
-_OFF_LATTICE = 0.02  # of the pitch
-_EMPTIEST = 16  # sites of a lattice per electrode that stands on it
+OFF_LATTICE = 0.02  # of the pitch
+_STEPS = 2**16  # of a clock that are looked at together: it may be long
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Sites:
     def is_plane(self) -> bool:
         """Whether the sites span two dimensions."""
         spread = self.positions - self.positions.mean(axis=0)
-        return bool(np.linalg.matrix_rank(spread, tol=_OFF_LATTICE * self.pitch) == 2)
+        return bool(np.linalg.matrix_rank(spread, tol=OFF_LATTICE * self.pitch) == 2)
 
 
 def picked(recording: xr.Dataset, variable: str | None = None) -> xr.DataArray:
@@ -93,15 +93,17 @@ def sampling_rate(values: xr.DataArray) -> float:
     if time.size < 2:
         raise InputError(f"field '{values.name}' has {time.size} frame(s); a wave "
                          "needs many")  # fmt: skip
-    steps = np.diff(time)
     step = float((time[-1] - time[0]) / (time.size - 1))
-    if not np.all(np.abs(steps - step) <= _EQUAL * step):
-        worst = int(np.argmax(np.abs(steps - step)))
-        raise InputError(
-            f"'time' of field '{values.name}' does not grow by equal steps: "
-            f"{steps[worst]:g} s after {time[worst]:g} s, {step:g} s on average; "
-            "resample it, or cut it at the gap"
-        )
+    for start in range(0, time.size - 1, _STEPS):
+        steps = np.diff(time[start : start + _STEPS + 1])
+        off = np.abs(steps - step)
+        if not np.all(off <= _EQUAL * step):
+            worst = int(np.argmax(off))
+            raise InputError(
+                f"'time' of field '{values.name}' does not grow by equal steps: "
+                f"{steps[worst]:g} s after {time[start + worst]:g} s, {step:g} s on "
+                "average; resample it, or cut it at the gap"
+            )
     return 1 / step
 
 
@@ -274,75 +276,3 @@ def copies(courses: np.ndarray, live: np.ndarray) -> list[tuple[int, int]]:
         if twin != site:
             found.append((int(site), twin))
     return found
-
-
-def on_lattice(recording: xr.Dataset, variable: str | None = None) -> xr.Dataset:
-    """A recording of electrodes as one on the lattice they stand on; gaps are NaN.
-
-    Fields over `channel` become fields over (y, x), y rising; sites without electrode
-    are NaN. `InputError` where the electrodes do not stand on an upright lattice to
-    within 2 % of its pitch.
-    """
-    values = picked(recording, variable)
-    if "channel" not in values.dims:
-        return recording
-    positions = _scattered(values).positions
-    axes, index = [], []
-    for axis in (0, 1):
-        at, steps = _steps(positions[:, axis], "xy"[axis], str(values.name))
-        axes.append(at)
-        index.append(steps)
-    across, up = axes
-    if across.size * up.size > _EMPTIEST * len(positions):
-        raise InputError(
-            f"field '{values.name}': the lattice below its {len(positions)} electrodes "
-            f"would have {up.size} x {across.size} sites; they do not stand on one"
-        )
-    taken = index[1] * across.size + index[0]
-    if len(set(taken.tolist())) < len(taken):
-        raise InputError(f"field '{values.name}': two electrodes stand on one site")
-    fields = {}
-    for name in schema.field_names(recording):
-        field = recording[name]
-        if "channel" not in field.dims:
-            fields[name] = field.variable
-            continue
-        rest = [dim for dim in field.dims if dim != "channel"]
-        given = np.asarray(field.transpose(*rest, "channel").values)
-        spread = np.full(
-            (*given.shape[:-1], up.size * across.size), np.nan, given.dtype
-        )
-        spread[..., taken] = given
-        shaped = spread.reshape(*given.shape[:-1], up.size, across.size)
-        fields[name] = xr.Variable((*rest, "y", "x"), shaped, field.attrs)
-    coords = {
-        name: coordinate.variable for name, coordinate in recording.coords.items()
-        if "channel" not in coordinate.dims
-    }  # fmt: skip
-    coords["y"] = xr.Variable("y", up, {"units": "mm"})
-    coords["x"] = xr.Variable("x", across, {"units": "mm"})
-    others = {
-        name: item.variable for name, item in recording.data_vars.items()
-        if name not in fields and "channel" not in item.dims
-    }  # fmt: skip
-    return xr.Dataset({**fields, **others}, coords, recording.attrs)
-
-
-def _steps(at: np.ndarray, axis: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of the lattice along an axis, and where on it each site stands."""
-    ordered = np.sort(at)
-    gaps = np.diff(ordered)
-    span = ordered[-1] - ordered[0]
-    real = gaps[gaps > _OFF_LATTICE * (span / max(1, len(at)))]
-    if span == 0 or not real.size:
-        return at[:1].copy(), np.zeros(len(at), dtype=int)
-    # refined over the whole span, as one gap is known less well
-    step = float(span / max(1, round(span / real.min())))
-    index = np.rint((at - ordered[0]) / step).astype(int)
-    off = np.abs(at - ordered[0] - index * step)
-    if off.max() > _OFF_LATTICE * step:
-        raise InputError(
-            f"field '{name}': its electrodes do not stand on an upright lattice (along "
-            f"{axis} one is {off.max():.3g} mm off steps of {step:.3g} mm)"
-        )
-    return ordered[0] + step * np.arange(index.max() + 1), index

@@ -25,13 +25,9 @@ import xarray as xr
 from cortexwave.analysis.bands import check_band
 from cortexwave.analysis.block_lags import (
     MOST_AXES,
-    ONE_LINE,
-    Neighbours,
     degrees,
     direction_error,
-    neighbours,
     principal_axes,
-    slopes,
 )
 from cortexwave.analysis.segment_spectra import (
     Segments,
@@ -39,6 +35,12 @@ from cortexwave.analysis.segment_spectra import (
     transformed,
 )
 from cortexwave.analysis.sign_flips import FEWEST_BLOCKS, flipped, lengths, signs
+from cortexwave.analysis.site_pairs import (
+    ONE_LINE,
+    Neighbours,
+    neighbours,
+    slopes,
+)
 from cortexwave.analysis.sites import (
     Sites,
     frames_of,

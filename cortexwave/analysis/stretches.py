@@ -1,4 +1,4 @@
-"""A field in stretches of equal length, read one by one, for spectra over time."""
+"""A field in stretches of equal length, read piece by piece, for spectra over time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.analysis.crossings import is_wave_field
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.sites import (
     Sites,
     live_sites,
@@ -30,6 +31,7 @@ class Stretches:
     rate: float  # Hz
     frames: int  # of a stretch
     starts: tuple[int, ...]
+    at_once: int  # values that are read together, but a stretch at least
 
     @property
     def parts(self) -> list[tuple[int, int]]:
@@ -48,11 +50,7 @@ class Stretches:
              if dim in self.values.dims}
         )  # fmt: skip
         live = None
-        for start in self.starts:
-            frames = part.isel(time=slice(start, start + self.frames)).transpose(
-                "time", *[d for d in ("y", "x", "channel") if d in part.dims]
-            )
-            stretch = np.asarray(frames.values, dtype=float).reshape(self.frames, -1)
+        for start, stretch in self._read(part):
             if live is None:
                 live = live_sites(stretch)
                 if not live.any():
@@ -69,13 +67,32 @@ class Stretches:
             change = np.where(live, stretch - stretch.mean(axis=0), 0.0)
             yield change, live
 
+    def _read(self, part: xr.DataArray) -> Iterator[tuple[int, np.ndarray]]:
+        """First frame and values (frame, site) of each stretch."""
+        dims = ["time", *(d for d in ("y", "x", "channel") if d in part.dims)]
+        longest = max(self.frames, self.at_once // self.sites.count)
+        first, last = 0, 0
+        piece = np.empty((0, self.sites.count))
+        for start in self.starts:
+            if start + self.frames > last:
+                first, last = start, min(start + longest, part.sizes["time"])
+                read = part.isel(time=slice(first, last)).transpose(*dims)
+                piece = np.asarray(read.values, dtype=float).reshape(last - first, -1)
+            yield start, piece[start - first : start - first + self.frames]
+
 
 def stretches_of(
-    recording: xr.Dataset, *, variable: str | None, segment: float, overlap: float
+    recording: xr.Dataset,
+    *,
+    variable: str | None,
+    segment: float,
+    overlap: float,
+    at_once: int = AT_ONCE,
 ) -> Stretches:
     """A recording, or the valid frames of a wave field, in stretches of `segment` s.
 
-    Of a wave field the signal is amplitude * cos(phase).
+    Of a wave field the signal is amplitude * cos(phase). `at_once`: values to read at a
+    time.
     """
     if is_wave_field(recording):
         phase = recording["phase"]
@@ -99,7 +116,7 @@ def stretches_of(
         )
     step = max(1, round(frames * (1 - overlap)))
     starts = tuple(range(0, total - frames + 1, step))
-    return Stretches(values, sites, rate, frames, starts)
+    return Stretches(values, sites, rate, frames, starts, at_once)
 
 
 def band_bins(

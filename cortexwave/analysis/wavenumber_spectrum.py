@@ -23,6 +23,7 @@ import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 from scipy.signal import windows
 
+from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.sites import Sites
 from cortexwave.analysis.stretches import band_bins, stretches_of
 from cortexwave.errors import InputError
@@ -30,7 +31,7 @@ from cortexwave.errors import InputError
 Taper = Literal["hann", "dpss", "none"]
 _BANDWIDTH, _TAPERS = 2.0, 3  # half time-bandwidth product and number in time
 _SPACE_BANDWIDTH = 1.5  # of the one taper along each axis of an array
-_AT_ONCE = 2**21  # complex values of a block of frequencies
+_BLOCK = 2**17  # complex values of a block of frequencies, which stay in the cache
 
 
 def time_tapers(frames: int, taper: Taper) -> np.ndarray:
@@ -79,7 +80,7 @@ class Wavenumbers:
         """|sum over sites of spectrum e^(2 pi i k.r)|^2: (..., site) -> (..., y, x)."""
         flat = spectrum.reshape(-1, spectrum.shape[-1])
         made = np.empty((len(flat), self.y.size, self.x.size))
-        block = max(1, _AT_ONCE // (self.y.size * self.x.size))
+        block = max(1, _BLOCK // (self.y.size * self.x.size))
         for start in range(0, len(flat), block):
             part = self._transform(flat[start : start + block])
             made[start : start + block] = part.real**2 + part.imag**2
@@ -121,6 +122,7 @@ def wavenumber_frequency(
     band: tuple[float, float] | None = None,
     taper: Taper = "hann",
     padding: int = 2,
+    at_once: int = AT_ONCE,
 ) -> xr.Dataset:
     """Power density `power(frequency, wavenumber_y, wavenumber_x)` of a field.
 
@@ -131,11 +133,13 @@ def wavenumber_frequency(
     finer than 1 / width. `taper`, in time and space: "hann", "dpss" (Thomson 1982: in
     time the mean of 3 tapers of half bandwidth 2 / segment, in space one along each
     axis), or "none". attrs: `alias_limit` (1/mm) along the axis that has the lower,
-    `resolution` (1/mm; 1 / the larger width), `stretches`.
+    `resolution` (1/mm; 1 / the larger width), `stretches`. It is read `at_once` values
+    at a time, but a stretch at least: that bounds memory, no more.
     """
     if padding < 1:
         raise InputError(f"padding is {padding}; it is a whole number from 1 on")
-    field = stretches_of(recording, variable=variable, segment=segment, overlap=0.5)
+    field = stretches_of(recording, variable=variable, segment=segment, overlap=0.5,
+                         at_once=at_once)  # fmt: skip
     window = time_tapers(field.frames, taper)
     weights = space_weights(field.sites, taper)
     grid = wavenumbers_of(field.sites, padding)
@@ -146,11 +150,12 @@ def wavenumber_frequency(
     for trial, feature in field.parts:
         for stretch, live in field.of(trial, feature):
             kept = np.where(live, weights, 0.0)
-            spectra = scipy.fft.rfft(stretch * window[..., None], axis=1)
-            spectra = spectra[:, inside] * (kept / np.linalg.norm(kept))
-            total[feature] += grid.power(spectra).mean(axis=0)
+            kept = kept / np.linalg.norm(kept)
+            for each in window:
+                spectra = scipy.fft.rfft(stretch * each[:, None], axis=0)[inside] * kept
+                total[feature] += grid.power(spectra)
     count = len(field.starts) * len(field.parts) // len(features)
-    total *= cell_area(field.sites) / (field.rate * count)
+    total *= cell_area(field.sites) / (field.rate * count * len(window))
     sided = (frequency[inside] > 0) & (frequency[inside] < field.rate / 2)
     total *= np.where(sided, 2.0, 1.0)[:, None, None]
     dims: tuple[str, ...] = ("frequency", "wavenumber_y", "wavenumber_x")

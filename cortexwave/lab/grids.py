@@ -75,7 +75,7 @@ def to_grid(
             fields[str(name)] = item.variable
         elif "time" in item.dims:
             laid = indexing.LazilyIndexedArray(
-                _Laid(item.variable, kept, site, grid.shape)
+                Laid(item.variable, kept, site, grid.shape)
             )
             rest = [dim for dim in item.dims if dim != "channel"]
             fields[str(name)] = xr.Variable((*rest, "y", "x"), laid, item.attrs)
@@ -167,7 +167,7 @@ class _Sited(BackendArray):
         raise NotImplementedError
 
 
-class _Laid(_Sited):
+class Laid(_Sited):
     """Channels laid on a lattice; floats, as absent sites are NaN."""
 
     def __init__(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave.analysis.electrode_lattice import on_lattice
 from cortexwave.analysis.sites import (
     courses_of,
     frames_of,
     like,
     live_sites,
-    on_lattice,
     picked,
     sampling_rate,
     sites_of,

@@ -1,0 +1,81 @@
+"""A recording's wave field block by block, of as many frames as memory has room for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from cortexwave.analysis.filters import margin_seconds
+from cortexwave.analysis.pieces import values_within
+from cortexwave.analysis.sites import Sites
+from cortexwave.analysis.wave_fields import PhaseMethod, wave_field
+from cortexwave.errors import InputError
+
+# Measured: arrays of a block's size that stand side by side at the worst moment.
+_ARRAYS = 18
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an analysis was asked for, as in `analyse`."""
+
+    band: tuple[float, float]
+    seed: int
+    variable: str | None
+    method: PhaseMethod
+    order: int
+    measures: Sequence[str] | None
+    count: int
+    alpha: float
+    wavelength: float | None
+    memory: int
+
+    @property
+    def at_once(self) -> int:
+        """Values to read at once where no block is read."""
+        return values_within(self.memory)
+
+    def field(self, recording: xr.Dataset, read: slice, keep: slice) -> xr.Dataset:
+        """The wave field of the frames to keep, of those to read."""
+        frames = recording.sizes["time"]
+        part = recording.isel(time=read)
+        size = part.sizes["time"]
+        margins = (keep.start if read.start > 0 else 0,
+                   size - keep.stop if read.stop < frames else 0)  # fmt: skip
+        with warnings.catch_warnings():  # the verdict says it, once
+            warnings.filterwarnings("ignore", message=".* the very signal of another")
+            made = self._made(part, margins)
+        return made.isel(time=keep).load()
+
+    def _made(self, part: xr.Dataset, margins: tuple[int, int]) -> xr.Dataset:
+        return wave_field(
+            part, band=self.band, variable=self.variable, method=self.method,
+            order=self.order, margins=margins,
+        )  # fmt: skip
+
+
+def block_size(
+    values: xr.DataArray, sites: Sites, rate: float, wanted: Wanted
+) -> tuple[int, int]:
+    """Frames to keep of a block, and to read on either side of them."""
+    margin = int(np.ceil(rate * margin_seconds(rate=rate, band=wanted.band,
+                                               order=wanted.order)))  # fmt: skip
+    several = values.sizes.get("trial", 1) * values.sizes.get("feature", 1)
+    frame = 8 * _ARRAYS * sites.count * several
+    total = values.sizes["time"]
+    if total * frame <= wanted.memory:
+        return total, margin
+    size = int(wanted.memory // frame) - 2 * margin
+    if size < margin:
+        raise InputError(
+            f"memory is {wanted.memory / 2**20:.0f} MiB; a block of this recording "
+            f"needs {3 * margin * frame / 2**20:.0f} MiB: {sites.count} sites at "
+            f"{rate:g} Hz, {several} trial(s) and feature(s), and "
+            f"{margin / rate:.3g} s on either side for the filter"
+        )
+    # equal ones: of a short last block the filter's end might spoil every frame
+    return -(-total // -(-total // size)), margin
