@@ -131,7 +131,9 @@ def resampled(
     return drawn[:, number].astype(float)
 
 
-def wilson(share: np.ndarray, count: float) -> tuple[np.ndarray, np.ndarray]:
+def wilson(
+    share: np.ndarray, count: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """95 % interval of a share of `count` (Wilson 1927, J Am Stat Assoc 22:209)."""
     z = norm.ppf(0.975)
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)

@@ -11,11 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
 
 from cortexwave.errors import InputError
+from cortexwave.memory.dealing import check_permutations, wilson
+from cortexwave.memory.symbol_accuracy import (
+    RidgeFit,
+    symbol_counts,
+    symbol_hits,
+    traded,
+)
 
-_RIDGES = np.logspace(-6, 4, 11)  # in units of the mean variance of the features
+_NO_TRADE = (
+    "no two different sequences have as many copies, so that none can be dealt "
+    "another's symbols"
+)
 
 
 def decode_past(
@@ -47,7 +56,10 @@ def decode_past(
 
     Sequences of equal inputs stay together, since a decoder that knows the frame of one
     by heart would answer for the others: they are in one fold, are dealt as one, and
-    count as one for n_c. There must be twice as many different ones as folds.
+    count as one for n_c. There must be twice as many different ones as folds. They are
+    dealt to others of as many copies, within a tenth: where some sequences are frequent
+    so are their symbols, and symbols dealt from rare to frequent sequences would be
+    surer than the truth's. Where none can be dealt p is NaN (attribute `reason`).
 
     The decoder is linear: ridge regression on one indicator per symbol, the strength
     by leave-one-out on the training sequences (anew for each deal), then the symbol
@@ -145,97 +157,39 @@ def _decoded(
             f"folds is {folds}; {kinds.max() + 1} different sequences of inputs "
             f"(of {len(frames)}) {room}"
         )
-    if permutations < 19:
-        raise InputError(f"permutations is {permutations}; p below 0.05 needs 19")
+    check_permutations(permutations)
     draw = np.random.default_rng(seed)
-    one_of = np.unique(kinds, return_index=True)[1]  # a sequence of each kind
+    one_of, copies = np.unique(kinds, return_index=True, return_counts=True)[1:]
     # row 0 is the truth; the others deal each kind another kind's symbols
-    dealt = [one_of[draw.permutation(one_of.size)[kinds]] for _ in range(permutations)]
-    deals = np.stack([np.arange(len(frames)), *dealt])
+    dealt = one_of[traded(copies, permutations, draw)[:, kinds]]
+    deals = np.concatenate([one_of[kinds][None], dealt])
     fold = (draw.permutation(one_of.size) % folds)[kinds]
     splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k))
               for k in range(folds)]  # fmt: skip
     found = np.full((1 + permutations, lags.size), np.nan)
     effective, chosen = np.full(lags.size, np.nan), np.full(lags.size, np.nan)
-    fits = [_Fit(frames[train], frames[test]) for train, test in splits]
+    fits = [RidgeFit(frames[train], frames[test]) for train, test in splits]
     for k, target in enumerate(targets):
         classes = np.unique(target[target >= 0])
         if classes.size < 2:
             continue
-        hits, strengths = _hits(target, classes, deals, splits, fits)
+        hits, strengths = symbol_hits(target, classes, deals, splits, fits)
         found[:, k] = hits
-        effective[k] = classes.size**2 / np.sum(1 / _counts(target[one_of], classes))
+        effective[k] = classes.size**2 / np.sum(
+            1 / symbol_counts(target[one_of], classes)
+        )
         chosen[k] = np.median(strengths)
     sizes = {"sequences": len(frames), "different": int(one_of.size)}
-    return _labelled(found, effective, chosen, lags, alpha, seed, sizes, what)
-
-
-class _Fit:
-    """Ridge regression on one training set, for any targets: no fit is repeated."""
-
-    def __init__(self, train: np.ndarray, test: np.ndarray):
-        mean = train.mean(axis=0)
-        self.left, self.values, right = np.linalg.svd(train - mean, full_matrices=False)
-        self.forward = (test - mean) @ right.T  # (test, component)
-        self.scale = max(float(np.mean(self.values**2)), np.finfo(float).tiny)
-
-    def strength(self, y: np.ndarray) -> float:
-        """The ridge of least leave-one-out error on centred targets (train, class)."""
-        errors = []
-        projected = self.left.T @ y
-        for ridge in _RIDGES * self.scale:
-            shrink = self.values**2 / (self.values**2 + ridge)
-            fitted = self.left @ (shrink[:, None] * projected)
-            leverage = (self.left**2) @ shrink + 1 / len(y)
-            gap = np.maximum(1 - leverage, 1e-12)
-            errors.append(np.mean(((y - fitted) / gap[:, None]) ** 2))
-        return float(_RIDGES[int(np.argmin(errors))] * self.scale)
-
-    def predict(self, y: np.ndarray, ridge: float) -> np.ndarray:
-        """Scores of the test set for centred targets (train, any)."""
-        shrink = self.values / (self.values**2 + ridge)
-        return self.forward @ (shrink[:, None] * (self.left.T @ y))
-
-
-def _hits(
-    target: np.ndarray, classes: np.ndarray, deals: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]], fits: list[_Fit],
-) -> tuple[np.ndarray, list[float]]:  # fmt: skip
-    """Balanced accuracy of the truth and of every deal, and the strengths chosen."""
-    right = np.zeros((len(deals), classes.size))
-    # kinds of unequal size make dealt symbols more or less frequent
-    counts = np.array([_counts(target[deal], classes) for deal in deals])
-    strengths = []
-    for (train, test), fit in zip(splits, fits, strict=True):
-        for row, deal in enumerate(deals):
-            dealt = target[deal]
-            known = dealt[train] >= 0
-            marked = (dealt[train][:, None] == classes).astype(float)
-            share = np.maximum(marked.sum(axis=0), 0.5) / max(1, known.sum())
-            # what is left out has the expected score, and so pulls nowhere
-            centred = np.where(known[:, None], marked - share, 0.0)
-            # each deal its own, as the truth has: else it would be the better fitted
-            ridge = fit.strength(centred)
-            if row == 0:
-                strengths.append(ridge)
-            score = (fit.predict(centred, ridge) + share) / share
-            guess = classes[np.argmax(score, axis=1)]
-            truth = dealt[test]
-            for column, symbol in enumerate(classes):
-                right[row, column] += np.sum((guess == symbol) & (truth == symbol))
-    return (right / counts).mean(axis=1), strengths
-
-
-def _counts(target: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.array([np.sum(target == symbol) for symbol in classes])
+    reason = _NO_TRADE if (deals == deals[0]).all() else ""
+    return _labelled(found, effective, chosen, lags, alpha, seed, sizes, what, reason)
 
 
 def _labelled(
     found: np.ndarray, effective: np.ndarray, chosen: np.ndarray, lags: np.ndarray,
-    alpha: float, seed: int, sizes: dict[str, int], what: str,
+    alpha: float, seed: int, sizes: dict[str, int], what: str, reason: str,
 ) -> xr.Dataset:  # fmt: skip
     accuracy, dealt = found[0], found[1:]
-    low, high = _wilson(accuracy, effective)
+    low, high = wilson(accuracy, effective)
     spread = np.maximum(found.std(axis=0), 1e-12)
     score = (found - found.mean(axis=0)) / spread
     known = np.isfinite(accuracy)
@@ -245,29 +199,23 @@ def _labelled(
     p = (1 + np.sum(dealt >= accuracy - 1e-12, axis=0)) / (1 + count)
     reached = greatest[:, None] >= score[0] - 1e-9
     p_family = (1 + np.sum(reached, axis=0)) / (1 + count)
-    above = known & (p_family <= alpha)
+    null = known & (not reason)
+    above = null & (p_family <= alpha)
     last = float(lags[above][-1]) if above.any() else np.nan
     until = int(np.argmin(above)) if not above.all() else above.size
     bounds = np.quantile(dealt, [0.025, 0.975], axis=0)
     columns = {
         "accuracy": accuracy, "low": low, "high": high,
-        "chance": dealt.mean(axis=0), "chance_low": bounds[0],
-        "chance_high": bounds[1], "p": np.where(known, p, np.nan),
-        "p_family": np.where(known, p_family, np.nan), "ridge": chosen,
+        "chance": np.where(null, dealt.mean(axis=0), np.nan),
+        "chance_low": np.where(null, bounds[0], np.nan),
+        "chance_high": np.where(null, bounds[1], np.nan),
+        "p": np.where(null, p, np.nan),
+        "p_family": np.where(null, p_family, np.nan), "ridge": chosen,
     }  # fmt: skip
     return xr.Dataset(
         {name: ("lag", column, {"units": "1"}) for name, column in columns.items()},
         {"lag": ("lag", lags, {"units": "step"})},
         {"horizon": last, "unbroken": float(lags[until - 1]) if until else np.nan,
          "alpha": alpha, "seed": seed, **sizes, "permutations": count,
-         "decoded": what},
+         "decoded": what, "reason": reason},
     )  # fmt: skip
-
-
-def _wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    z = norm.ppf(0.975)
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count)
-    half = half * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    # at a share of 0 or 1 the bound is that share, which rounding must not cross
-    return np.minimum(centre - half, share), np.maximum(centre + half, share)

@@ -8,7 +8,9 @@ from scipy.stats import binom, binomtest
 from sklearn.linear_model import RidgeClassifier
 
 from cortexwave.errors import InputError
-from cortexwave.memory.past_decoder import _Fit, _wilson, decode_order, decode_past
+from cortexwave.memory.dealing import wilson
+from cortexwave.memory.past_decoder import decode_order, decode_past
+from cortexwave.memory.symbol_accuracy import RidgeFit, traded
 
 SITES, CHANNELS = 8, 3
 
@@ -52,24 +54,57 @@ def test_a_shift_register_knows_the_order(symbols, register):
     assert order.attrs["horizon"] == 3
 
 
-def _false_alarms(times):
+def _noise(seed):
+    draw = np.random.default_rng([seed, 4])
+    return draw.standard_normal((60, 10)), draw.integers(0, 3, (60, 6))
+
+
+def _frequent(seed):
+    """Symbols of which one comes in 7 of 10 cases: most copies are of it."""
+    draw = np.random.default_rng([seed, 7])
+    symbols = draw.choice(CHANNELS, (100, 4), p=[0.7, 0.2, 0.1])
+    return draw.standard_normal((100, 10)), symbols
+
+
+def _false_alarms(make, seeds):
     alarms = 0
-    for seed in range(times):
-        draw = np.random.default_rng([seed, 4])
-        states, labels = draw.standard_normal((60, 10)), draw.integers(0, 3, (60, 6))
-        past = decode_past(states, labels, np.arange(6), seed, permutations=19)
+    for seed in seeds:
+        states, labels = make(seed)
+        lags = np.arange(labels.shape[1])
+        past = decode_past(states, labels, lags, seed, permutations=19)
         alarms += not np.isnan(past.attrs["horizon"])
     return alarms
 
 
+# 1 of 20 over all lags together; more than the bound less than once in 1000 times
 def test_symbols_that_never_came_are_not_decoded():
-    # 1 of 20 over all lags together; more than this by chance less than once in 1000
-    assert _false_alarms(10) <= binom.isf(1e-3, 10, 0.05)
+    assert _false_alarms(_noise, range(10)) <= binom.isf(1e-3, 10, 0.05)
 
 
 @pytest.mark.slow
-def test_symbols_that_never_came_are_decoded_in_5_of_100_at_most():
-    assert _false_alarms(300) <= binom.isf(1e-3, 300, 0.05)
+@pytest.mark.parametrize("make", [_noise, _frequent])
+def test_symbols_that_never_came_are_decoded_in_5_of_100_at_most(make):
+    assert _false_alarms(make, range(1000)) <= binom.isf(1e-3, 1000, 0.05)
+
+
+def test_symbols_are_dealt_to_sequences_of_as_many_copies():
+    draw = np.random.default_rng(0)
+    copies = np.array([1, 1, 1, 2, 2, 42, 45, 60])
+    dealt = traded(copies, 400, draw)
+    assert (np.sort(dealt, axis=1) == np.arange(8)).all()
+    # one and two copies differ by more than a tenth, 42 and 45 do not
+    for members in ([0, 1, 2], [3, 4], [5, 6], [7]):
+        assert set(dealt[:, members[0]]) == set(members)
+
+
+def test_sequences_none_of_which_can_be_dealt_have_no_p():
+    kinds = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 6])
+    symbols = np.stack([kinds % 2, kinds % 3, kinds], axis=1)
+    frames = np.random.default_rng(0).standard_normal((kinds.size, 4))
+    past = decode_past(frames, symbols, [1, 2], 0, folds=3, permutations=19)
+    assert past.accuracy.notnull().all() and past.p_family.isnull().all()
+    assert past.chance_high.isnull().all() and np.isnan(past.attrs["horizon"])
+    assert "as many copies" in past.attrs["reason"]
 
 
 def _copies(seed, *, distinct=10, times=10):
@@ -129,8 +164,9 @@ def test_the_fit_is_that_of_scikit_learn(symbols):
     target = np.arange(120) % 3
     states[:, :3] += 0.5 * np.eye(3)[target]
     train, test = np.arange(90), np.arange(90, 120)
-    fit = _Fit(states[train], states[test])
-    ours = fit.predict(np.eye(3)[target[train]] - 1 / 3, 2.0)
+    fit = RidgeFit(states[train], states[test])
+    marked = (np.eye(3)[target[train]] - 1 / 3)[:, None]  # of one deal
+    ours = fit.predict(marked, np.array([2.0]))[:, 0]
     theirs = RidgeClassifier(alpha=2.0).fit(states[train], target[train])
     # it codes classes as -1 and 1: twice the indicator's score, less the mean
     np.testing.assert_allclose(
@@ -140,7 +176,7 @@ def test_the_fit_is_that_of_scikit_learn(symbols):
 
 @pytest.mark.parametrize(("hits", "count"), [(10, 10), (37, 90), (0, 5)])
 def test_the_interval_is_wilsons(hits, count):
-    ours = _wilson(np.array(hits / count), np.array(float(count)))
+    ours = wilson(np.array(hits / count), np.array(float(count)))
     theirs = binomtest(hits, count).proportion_ci(method="wilson")
     np.testing.assert_allclose(ours, (theirs.low, theirs.high), atol=1e-12)
 
@@ -173,6 +209,6 @@ def test_misuse_is_named(states, inputs, lags, told):
 def test_an_interval_never_leaves_its_share_outside():
     """At 0 and 1 the bound of Wilson's interval is the share itself."""
     for count in np.arange(1, 200):
-        low, high = _wilson(np.array([0.0, 1.0]), np.array([count, count]))
+        low, high = wilson(np.array([0.0, 1.0]), np.array([count, count]))
         assert (low <= [0, 1]).all()
         assert (high >= [0, 1]).all()
