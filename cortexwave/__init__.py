@@ -164,8 +164,8 @@ if TYPE_CHECKING:
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
     from cortexwave.protocol.document import Protocol as Protocol
-    from cortexwave.protocol.loading import load_protocol as load_protocol
-    from cortexwave.protocol.loading import parse_protocol as parse_protocol
+    from cortexwave.protocol.document import load_protocol as load_protocol
+    from cortexwave.protocol.document import parse_protocol as parse_protocol
     from cortexwave.recording.cutting import epochs as epochs
     from cortexwave.recording.description import describe as describe
     from cortexwave.recording.export import export_events_csv as export_events_csv
@@ -256,7 +256,7 @@ _HOME = {
     "lag_velocity": "analysis.lags",
     "line_noise": "analysis.line_noise",
     "load_network": "learning.training",
-    "load_protocol": "protocol.loading",
+    "load_protocol": "protocol.document",
     "load_study": "comparison.study_document",
     "load_training": "learning.training_document",
     "load_weights": "learning.weights",
@@ -274,7 +274,7 @@ _HOME = {
     "open_recording": "recording.reader",
     "open_units": "recording.unit_table",
     "open_waves": "analysis.analyses",
-    "parse_protocol": "protocol.loading",
+    "parse_protocol": "protocol.document",
     "parse_study": "comparison.study_document",
     "parse_training": "learning.training_document",
     "past_from_snapshot": "memory.snapshot",

@@ -36,17 +36,14 @@ def checked_document(file: Path, settings: list[str]) -> dict[str, Any]:
 
 
 def _title_of_checked(file: Path, settings: list[str]) -> str:
-    from cortexwave.documents import read_document
+    from cortexwave.documents import read_changes, read_document
 
     kind = read_document(file).values.get("kind")
     if kind == "study":
         return _title_of_study(file, settings)
     if kind == "training":
-        from cortexwave.learning.training_document import (
-            check_training_document,
-            load_training,
-        )
-        from cortexwave.protocol.changes import read_changes
+        from cortexwave.learning.training_checks import check_training_document
+        from cortexwave.learning.training_document import load_training
 
         training = load_training(file).with_changes(read_changes(settings))
         check_training_document(training)
@@ -65,7 +62,7 @@ def _title_of_study(file: Path, settings: list[str]) -> str:
         load_study,
         recordings_to_come,
     )
-    from cortexwave.protocol.changes import read_changes
+    from cortexwave.documents import read_changes
 
     study = load_study(file).with_changes(read_changes(settings))
     check_study_document(study, recordings="to come")
@@ -82,13 +79,13 @@ def count_faulty(results: list[dict[str, Any]]) -> str:
 
 def loaded_protocol(file: Path, settings: list[str], dtype: str | None) -> Protocol:
     """A protocol with the changes of `--set` and `--dtype` made."""
-    from cortexwave.protocol.changes import changed, read_changes
-    from cortexwave.protocol.loading import load_protocol
+    from cortexwave.documents import read_changes
+    from cortexwave.protocol.document import load_protocol
 
     changes = read_changes(settings)
     if dtype is not None:
         changes |= {"run.dtype": dtype, "record.dtype": dtype}
-    return changed(load_protocol(file), changes)
+    return load_protocol(file).with_changes(changes)
 
 
 def read_band(text: str) -> tuple[float, float]:

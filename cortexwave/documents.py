@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from cortexwave.errors import Fault, InputError, ProtocolError
-from cortexwave.nodes import Node, Path_, plain_values, short, tree_of
+from cortexwave.nodes import Node, Path_, plain_values, short, shown, tree_of
 
 LARGEST_FILE = 1 << 20  # bytes; a protocol is a few kilobytes
 
@@ -62,6 +62,13 @@ class Source:
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place)
+
+    def refusal(self, faults: Iterable[tuple[Path_, str]]) -> ProtocolError:
+        """An error that tells each message with its place in the document."""
+        return ProtocolError(
+            self.file,
+            [Fault(shown(path), message, self.line(path)) for path, message in faults],
+        )
 
 
 def read_document(path: str | Path) -> Source:
@@ -231,3 +238,20 @@ def parse_scalar(text: str) -> Any:
     if list(source.values) != ["value"]:
         raise ProtocolError("--set", [Fault("", "one value is due, not several keys")])
     return source.values["value"]
+
+
+def read_changes(settings: Iterable[str]) -> dict[str, Any]:
+    """Changes from texts such as "run.dt=0.5 ms"; values are read as YAML."""
+    changes = {}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path.strip():
+            raise InputError(
+                f"--set {setting!r} is not of the form path=value, such as "
+                "run.dt='0.5 ms'"
+            )
+        try:
+            changes[path.strip()] = parse_scalar(value)
+        except ProtocolError as error:
+            raise InputError(f"--set {setting!r}: {error}") from error
+    return changes

@@ -20,8 +20,7 @@ from cortexwave.errors import InputError, Interrupted, NotFiniteError, Recording
 from cortexwave.lab.importing import REQUEST, resuming_import
 from cortexwave.labels import attributes, files_of, labelled
 from cortexwave.preparation import layout_of, prepare
-from cortexwave.protocol.document import Protocol
-from cortexwave.protocol.loading import parse_protocol
+from cortexwave.protocol.document import Protocol, parse_protocol
 from cortexwave.provenance import sha256_of
 from cortexwave.recording.checkpoint import load_checkpoint, save_checkpoint
 from cortexwave.recording.progress import Progress

@@ -17,6 +17,7 @@ from cortexwave.analysis.wave_fields import PhaseMethod
 from cortexwave.catalogue import catalogue
 from cortexwave.learning.network_documents import NetworkDocument, WaveRNNDocument
 from cortexwave.learning.tasks import TASKS
+from cortexwave.learning.training_checks import check_training_document
 from cortexwave.learning.training_document import (
     Evaluation,
     Export,
@@ -25,7 +26,6 @@ from cortexwave.learning.training_document import (
     Place,
     Stop,
     Training,
-    check_training_document,
     parse_training,
 )
 from cortexwave.protocol.document import Model, Record, Run, Sheet

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cortexwave.documents import changed_text, parse_document, read_document
+from cortexwave.documents import (
+    changed_text,
+    parse_document,
+    read_changes,
+    read_document,
+)
 from cortexwave.errors import InputError, ProtocolError
-from cortexwave.protocol.changes import read_changes
 
 
 def faults(text: str) -> list[tuple[int | None, str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from cortexwave.documents import parse_document
 from cortexwave.errors import ProtocolError
 from cortexwave.preparation import prepare
-from cortexwave.protocol.loading import parse_protocol
+from cortexwave.protocol.document import parse_protocol
 
 HEAD = """\
 cortexwave: 1

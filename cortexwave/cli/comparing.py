@@ -42,7 +42,7 @@ def compare(
     """Compare a model with recordings: a report in one HTML file."""
     from cortexwave.comparison.comparing import comparing
     from cortexwave.comparison.reporting import write_report
-    from cortexwave.protocol.changes import read_changes
+    from cortexwave.documents import read_changes
 
     changes = read_changes(settings or [])
     if len(paths) == 1 and paths[0].suffix in _DOCUMENTS:

@@ -123,16 +123,17 @@ def schema(
     ] = "simulation",
 ) -> None:
     """The JSON schema of a kind of document, for editors."""
-    from cortexwave.comparison import study_document
-    from cortexwave.learning import training_document
-    from cortexwave.protocol import loading
+    from cortexwave.comparison.study_document import Study
+    from cortexwave.learning.training_document import Training
+    from cortexwave.protocol.document import Protocol
+    from cortexwave.whole_documents import WholeDocument, json_schema
 
-    schemas = {"simulation": loading.json_schema,
-               "training": training_document.json_schema,
-               "study": study_document.json_schema}  # fmt: skip
-    if kind not in schemas:
-        raise InputError(f"there is no kind '{kind}'; kinds are {', '.join(schemas)}")
-    print_json(schemas[kind]())
+    kinds: dict[str, type[WholeDocument]] = {
+        "simulation": Protocol, "training": Training, "study": Study,
+    }  # fmt: skip
+    if kind not in kinds:
+        raise InputError(f"there is no kind '{kind}'; kinds are {', '.join(kinds)}")
+    print_json(json_schema(kinds[kind]))
 
 
 @app.command()

@@ -75,7 +75,7 @@ def recording(
 def declared_in(file: Path) -> list[Measurement]:
     """The analyses that the protocol in a recording declares."""
     from cortexwave.errors import RecordingError
-    from cortexwave.protocol.loading import parse_protocol
+    from cortexwave.protocol.document import parse_protocol
     from cortexwave.recording.reader import read_protocol
 
     try:

@@ -26,9 +26,9 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network on a task: logs, weights, scores, and the network as a sheet."""
+    from cortexwave.documents import read_changes
     from cortexwave.learning.training import training_steps
     from cortexwave.learning.training_document import load_training
-    from cortexwave.protocol.changes import read_changes
 
     changes = read_changes(settings or [])
     if seeds is not None:

@@ -27,8 +27,7 @@ from cortexwave.lab.array_maps import electrode_map
 from cortexwave.lab.electrodes import Electrodes, electrodes_of
 from cortexwave.lab.noise import Noise
 from cortexwave.lab.observing import VARIABLE, observe
-from cortexwave.protocol.document import Protocol
-from cortexwave.protocol.loading import load_protocol
+from cortexwave.protocol.document import Protocol, load_protocol
 from cortexwave.provenance import sha256_of
 from cortexwave.recording.reader import open_recording
 from cortexwave.recording.saving import save_recording

@@ -7,12 +7,11 @@ measures were chosen before anything was looked at.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from cortexwave.comparison.primaries import (
     CALIBRATED_BY,
@@ -22,16 +21,10 @@ from cortexwave.comparison.primaries import (
     usual_primaries,
 )
 from cortexwave.comparison.study_material import Model, Recordings, Simulated
-from cortexwave.documents import (
-    Document,
-    Source,
-    changed_text,
-    parse_document,
-    read_document,
-)
-from cortexwave.errors import Fault, ProtocolError
-from cortexwave.faults import check_document, fault_error
+from cortexwave.documents import Document, parse_document, read_document
+from cortexwave.faults import fault_error
 from cortexwave.units import Angle, Duration, Frequency, Length, Position, Speed, Time
+from cortexwave.whole_documents import WholeDocument, whole_document
 
 
 class Noise(Document):
@@ -118,13 +111,13 @@ class Memory(Document):
         return self
 
 
-class Study(Document):
+class Study(WholeDocument):
     """A comparison, whole: frozen, checked, made by `load_study`."""
 
-    cortexwave: Literal[1]
+    called: ClassVar[str] = "study document"
+    serves: ClassVar[str] = "compared; that is 'study'"
+
     kind: Literal["study"]
-    title: str = Field(min_length=1, max_length=400)
-    units: Literal["text", "base"] = "text"
     band: tuple[Frequency, Frequency]
     lab: Recordings
     model: Model
@@ -142,8 +135,6 @@ class Study(Document):
     frozen: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     surrogates: int = Field(default=99, ge=19, le=100_000)
     seed: int = Field(default=0, ge=0, lt=2**32)
-
-    _source: Source | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _whole(self) -> Study:
@@ -198,35 +189,6 @@ class Study(Document):
             else self.memory.model_dump(mode="json"),
         })  # fmt: skip
 
-    @property
-    def source(self) -> Source:
-        """The document it was read from, for lines and folder of its files."""
-        if self._source is None:  # made in Python
-            return Source("<study>", self.resolved(), {}, {})
-        return self._source
-
-    @property
-    def text(self) -> str:
-        """The YAML it was read from, verbatim."""
-        return self.source.text
-
-    @property
-    def folder(self) -> Path:
-        """Folder that relative paths in it start from."""
-        return self.source.folder
-
-    def with_changes(self, changes: Mapping[str, Any]) -> Study:
-        """A new study with values at dotted paths replaced, checked anew."""
-        if not changes:
-            return self
-        file = self.source.file
-        return parse_study(changed_text(self.text, changes, file=file), file=file)
-
-    def resolved(self) -> str:
-        """Canonical JSON of everything that decides the comparison, in base units."""
-        values = {**self.model_dump(mode="json"), "units": "base"}
-        return json.dumps(values, sort_keys=True, indent=1)
-
 
 def load_study(path: str | Path) -> Study:
     """The checked study in a YAML file.
@@ -234,25 +196,12 @@ def load_study(path: str | Path) -> Study:
     Raises `ProtocolError` with every fault and its line; `InputError` if the file
     cannot be read.
     """
-    return study_of(read_document(path))
+    return whole_document(Study, read_document(path))
 
 
 def parse_study(text: str, *, file: str = "<text>") -> Study:
     """The checked study in a YAML text; relative paths start at `file`'s folder."""
-    return study_of(parse_document(text, file=file))
-
-
-def study_of(source: Source) -> Study:
-    """The study in a document that has been read."""
-    kind = source.values.get("kind")
-    if "kind" in source.values and kind != "study":
-        raise ProtocolError(source.file, [Fault("kind", (
-            f"{kind!r} is not a kind of document that can be compared; that is 'study'"
-        ), source.line(("kind",)))])  # fmt: skip
-    text = source.values.get("units") != "base"
-    study: Study = check_document(Study, source, document=text)
-    study._source = source
-    return study
+    return whole_document(Study, parse_document(text, file=file))
 
 
 def check_study_document(
@@ -264,12 +213,9 @@ def check_study_document(
     there is anything to look at. Raises `ProtocolError` with every fault and its line.
     """
     waited = recordings_to_come(study) if recordings == "to come" else []
-    faults = [
-        Fault(".".join(map(str, path)), message, study.source.line(path))
-        for path, message in _file_faults(study, waited)
-    ]
+    faults = list(_file_faults(study, waited))
     if faults:
-        raise ProtocolError(study.source.file, faults)
+        raise study.source.refusal(faults)
 
 
 def recordings_to_come(study: Study) -> list[str]:
@@ -313,13 +259,3 @@ def named_files(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     if chosen is not None and Path(chosen).suffix:
         found.append((("electrodes", "map"), chosen))
     return found
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON schema of a study document, for editors and for other programs."""
-    schema = Study.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "cortexwave study document, version 1",
-        **{key: value for key, value in schema.items() if key != "title"},
-    }

@@ -24,9 +24,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator
 
 from cortexwave.documents import Document, Source, read_document
-from cortexwave.errors import Fault, InputError, ProtocolError, RecordingError
+from cortexwave.errors import InputError, ProtocolError, RecordingError
 from cortexwave.faults import check_document, fault_error
-from cortexwave.nodes import shown
 from cortexwave.units import (
     Frequency,
     Length,
@@ -149,9 +148,7 @@ class Sidecar(Document):
 
     def fault(self, path: Sequence[str | int], message: str) -> ProtocolError:
         """An error that names the place in the document, with its line."""
-        line = self.source.line(path)
-        place = Fault(shown(tuple(path)), message, line)
-        return ProtocolError(self.source.file, [place])
+        return self.source.refusal([(tuple(path), message)])
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ from cortexwave.learning.hidden_states import (
 )
 from cortexwave.learning.weights import Weights, save_weights, weights_of
 from cortexwave.preparation import prepare
-from cortexwave.protocol.loading import load_protocol
+from cortexwave.protocol.document import load_protocol
 from cortexwave.recording.files import install
 from cortexwave.units import quantity
 

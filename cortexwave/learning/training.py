@@ -17,11 +17,8 @@ from cortexwave.errors import NotFiniteError
 from cortexwave.learning import checkpoints, run_folder
 from cortexwave.learning.building import summary
 from cortexwave.learning.seed_training import Progress, network_of, train_seed
-from cortexwave.learning.training_document import (
-    Training,
-    check_parts,
-    parse_training,
-)
+from cortexwave.learning.training_checks import check_parts
+from cortexwave.learning.training_document import Training, parse_training
 from cortexwave.learning.training_summary import (
     read_result,
     summary_of,

@@ -6,30 +6,18 @@ torch is not needed to read one.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from cortexwave.documents import (
-    Document,
-    Source,
-    changed_text,
-    parse_document,
-    read_document,
-)
-from cortexwave.errors import Fault, ProtocolError
-from cortexwave.faults import check_document, fault_error, nearest
-from cortexwave.learning import STATE_BUDGET, tasks
-from cortexwave.learning.network_documents import NetworkDocument, network_faults
-from cortexwave.learning.readout_documents import TimeCourseReadout
+from cortexwave.documents import Document, parse_document, read_document
+from cortexwave.faults import fault_error
+from cortexwave.learning import STATE_BUDGET
+from cortexwave.learning.network_documents import NetworkDocument
 from cortexwave.learning.tasks import TaskDocument
-from cortexwave.nodes import shown
 from cortexwave.units import Duration, Length
+from cortexwave.whole_documents import WholeDocument, whole_document
 
 
 class Constant(Document):
@@ -166,13 +154,13 @@ class Export(Document):
     sequences: int = Field(default=2, ge=1, le=10_000)
 
 
-class Training(Document):
+class Training(WholeDocument):
     """A training, whole: frozen, checked, made by `load_training`."""
 
-    cortexwave: Literal[1]
+    called: ClassVar[str] = "training document"
+    serves: ClassVar[str] = "trained; that is 'training'"
+
     kind: Literal["training"]
-    title: str = Field(min_length=1, max_length=400)
-    units: Literal["text", "base"] = "text"
     task: TaskDocument
     network: NetworkDocument
     training: Optimisation
@@ -185,8 +173,6 @@ class Training(Document):
     seeds: list[int] = Field(default=[0], min_length=1, max_length=1000)
     run: Place = Place()
     export: Export = Export()
-
-    _source: Source | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _seeds(self) -> Training:
@@ -224,35 +210,6 @@ class Training(Document):
         )
         return changed
 
-    @property
-    def source(self) -> Source:
-        """The document it was read from, for lines and folder of its files."""
-        if self._source is None:  # made in Python
-            return Source("<training>", self.resolved(), {}, {})
-        return self._source
-
-    @property
-    def text(self) -> str:
-        """The YAML it was read from, verbatim."""
-        return self.source.text
-
-    @property
-    def folder(self) -> Path:
-        """Folder that relative paths in it start from."""
-        return self.source.folder
-
-    def with_changes(self, changes: Mapping[str, Any]) -> Training:
-        """A new training with values at dotted paths replaced, checked anew."""
-        if not changes:
-            return self
-        file = self.source.file
-        return parse_training(changed_text(self.text, changes, file=file), file=file)
-
-    def resolved(self) -> str:
-        """Canonical JSON of everything that decides the training, in base units."""
-        values = {**self.model_dump(mode="json"), "units": "base"}
-        return json.dumps(values, sort_keys=True, indent=1)
-
 
 def load_training(path: str | Path) -> Training:
     """The checked training in a YAML file.
@@ -260,113 +217,9 @@ def load_training(path: str | Path) -> Training:
     Raises `ProtocolError` with every fault and its line; `InputError` if the file
     cannot be read.
     """
-    return training_of(read_document(path))
+    return whole_document(Training, read_document(path))
 
 
 def parse_training(text: str, *, file: str = "<text>") -> Training:
     """The checked training in a YAML text; relative paths start at `file`'s folder."""
-    return training_of(parse_document(text, file=file))
-
-
-def training_of(source: Source) -> Training:
-    """The training in a document that has been read."""
-    kind = source.values.get("kind")
-    if "kind" in source.values and kind != "training":
-        raise ProtocolError(source.file, [Fault("kind", (
-            f"{kind!r} is not a kind of document that can be trained; that is "
-            "'training'"
-        ), source.line(("kind",)))])  # fmt: skip
-    text = source.values.get("units") != "base"
-    training: Training = check_document(Training, source, document=text)
-    training._source = source
-    return training
-
-
-def check_training_document(training: Training) -> None:
-    """What can be told without torch, and without files that the user has to bring.
-
-    Raises `ProtocolError` with every fault and its line.
-    """
-    if not hasattr(training.task, "folder"):
-        check_parts(training, training.task.open(training.folder, training.seeds[0]))
-
-
-def check_parts(training: Training, source: tasks.Source) -> None:
-    """Hold the parts of a document against one another and the task's sequences."""
-    faults: list[tuple[tuple[str | int, ...], str]] = [
-        (("network", *path), message)
-        for path, message in network_faults(training.network, source.shape)
-    ]
-    named = [(("goals", name), name) for name in training.goals]
-    if training.evaluation.select is not None:
-        named.append((("evaluation", "select"), training.evaluation.select))
-    for path, name in named:
-        if name not in source.chance:
-            known = ", ".join(source.chance)
-            message = f"'{name}' is no score of the task; scores are {known}"
-            faults.append((path, message + nearest(name, source.chance)))
-    faults += _lesson_faults(training, source)
-    chosen, count = training.training, source.counts["train"]
-    if count is not None and chosen.batch > count:
-        message = f"{chosen.batch}; the training part has {count} sequences"
-        faults.append((("training", "batch"), message))
-    if count is None and chosen.epochs is not None:
-        faults.append((("training", "epochs"), (
-            "the task makes its sequences on demand, so that there is no epoch; give "
-            "training.iterations"
-        )))  # fmt: skip
-    if faults:
-        document = training.source
-        raise ProtocolError(document.file, [
-            Fault(shown(path), message, document.line(path)) for path, message in faults
-        ])  # fmt: skip
-
-
-def _lesson_faults(
-    training: Training, source: tasks.Source
-) -> Iterable[tuple[tuple[str | int, ...], str]]:
-    """What of the lessons does not fit the task as written, or has no such score."""
-    readout = getattr(training.network, "readout", None)
-    timed = isinstance(readout, TimeCourseReadout) or training.network.kind == "linear"
-    for place, lesson in enumerate(training.curriculum):
-        path: tuple[str | int, ...] = ("curriculum", place)
-        taught = training.lesson(place).open(training.folder, training.seeds[0])
-        steps = taught.shape.steps
-        if not _alike(taught, source):
-            message = "the network of the whole task cannot do this one: inputs, "
-            message += "outputs and number of sequences must be the same"
-            yield (*path, "task"), message
-            continue
-        if timed and steps != source.shape.steps:
-            message = f"{steps} steps; this network has weights for each of the "
-            message += f"{source.shape.steps} steps of the whole task"
-            yield (*path, "task"), message
-        known = taught.chance if lesson.on == "evaluation" else _batch_scores(taught)
-        for name in lesson.until:
-            if name not in known:
-                message = f"'{name}' is no score of this lesson's {lesson.on}; scores "
-                message += f"are {', '.join(known)}{nearest(name, known)}"
-                yield (*path, "until", name), message
-
-
-def _alike(one: tasks.Source, other: tasks.Source) -> bool:
-    """Whether one network, and one count of iterations, serves both."""
-    shapes = [replace(s.shape, steps=1, first_answer=0) for s in (one, other)]
-    return shapes[0] == shapes[1] and dict(one.counts) == dict(other.counts)
-
-
-def _batch_scores(source: tasks.Source) -> Mapping[str, float]:
-    """The scores that a training batch has: one of zeros is scored."""
-    batch, shape = source.batch("train", 0, 1), source.shape
-    due = (1, batch.inputs.shape[1]) if shape.every_step else (1,)
-    return source.scores(np.zeros((*due, shape.outputs)), batch.targets)
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON schema of a training document, for editors and for other programs."""
-    schema = Training.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "cortexwave training document, version 1",
-        **{key: value for key, value in schema.items() if key != "title"},
-    }
+    return whole_document(Training, parse_document(text, file=file))

@@ -6,14 +6,13 @@ shows on the whole (stability, sizes, what lies off the sheet) in `preparation.p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from cortexwave.documents import Document, Source
+from cortexwave.documents import Document, parse_document, read_document
 from cortexwave.errors import ModelError, UnitError
 from cortexwave.faults import fault_error, nearest
 from cortexwave.models import model
@@ -25,6 +24,7 @@ from cortexwave.sheet.rendering import Stimulus
 from cortexwave.sheet.spec import ModelSpec
 from cortexwave.sheet.trials import Trials
 from cortexwave.units import Duration, Length, Value, base_unit, quantity
+from cortexwave.whole_documents import WholeDocument, whole_document
 
 MOST_SITES = 2**24
 
@@ -148,14 +148,13 @@ class Record(Document):
     compression: Literal["gzip", "none"] = "gzip"
 
 
-class Protocol(Document):
+class Protocol(WholeDocument):
     """A simulation, whole: frozen, checked, made by `load_protocol`."""
 
-    cortexwave: Literal[1]
+    called: ClassVar[str] = "simulation protocol"
+    serves: ClassVar[str] = "run; kinds are simulation"
+
     kind: Literal["simulation"]
-    title: str = Field(min_length=1, max_length=400)
-    # "base": numbers are in s, mm, Hz, uV, rad, as `resolved` writes them
-    units: Literal["text", "base"] = "text"
     sheet: Sheet
     model: Model
     stimuli: list[Stimulus] = Field(default_factory=list)
@@ -164,41 +163,12 @@ class Protocol(Document):
     record: Record = Record()
     analyses: list[Analysis] = Field(default_factory=list, max_length=100)
 
-    _source: Source | None = PrivateAttr(default=None)
+    def _resolved(self) -> dict[str, Any]:
+        """Parameters and functions left to the model are filled in.
 
-    @property
-    def source(self) -> Source:
-        """The document it was read from, for lines and folder of its files."""
-        if self._source is None:  # made in Python, or from `resolved`
-            return Source("<protocol>", self.resolved(), {}, {})
-        return self._source
-
-    @property
-    def text(self) -> str:
-        """The YAML it was read from, verbatim."""
-        return self.source.text
-
-    @property
-    def folder(self) -> Path:
-        """Folder that relative paths in it start from."""
-        return self.source.folder
-
-    def with_changes(self, changes: Mapping[str, Any]) -> Protocol:
-        """A new protocol with values at dotted paths replaced, checked anew.
-
-        `protocol.with_changes({"run.dt": "0.5 ms", "stimuli.0.amplitude": 2})`.
-        Comments and layout of the text stay. Raises `ProtocolError`.
+        What is asked of the recording stands in it only where it is declared.
         """
-        from cortexwave.protocol.changes import changed
-
-        return changed(self, changes)
-
-    def resolved(self) -> str:
-        """Canonical JSON of everything that decides a run, in base units.
-
-        And of what is to be asked of its recording, where that is declared.
-        """
-        values = {**self.model_dump(mode="json"), "units": "base"}
+        values = super()._resolved()
         if not self.analyses:  # they decide no run: an older run resolves as it did
             del values["analyses"]
         spec = self.model.spec
@@ -210,7 +180,21 @@ class Protocol(Document):
             given[name] = value
         for name, options in spec.functions.items():
             values["model"]["functions"].setdefault(name, options[0])
-        return json.dumps(values, sort_keys=True, indent=1)
+        return values
+
+
+def load_protocol(path: str | Path) -> Protocol:
+    """The checked protocol in a YAML file.
+
+    Raises `ProtocolError` with every fault and its line; `InputError` if the file
+    cannot be read.
+    """
+    return whole_document(Protocol, read_document(path))
+
+
+def parse_protocol(text: str, *, file: str = "<text>") -> Protocol:
+    """The checked protocol in a YAML text; relative paths start at `file`'s folder."""
+    return whole_document(Protocol, parse_document(text, file=file))
 
 
 def noise_unit(spec: ModelSpec, state: str) -> str:

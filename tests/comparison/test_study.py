@@ -23,12 +23,13 @@ from cortexwave.comparison.parts import (
 )
 from cortexwave.comparison.report_folder import claim_folder
 from cortexwave.comparison.study_document import (
+    Study,
     check_study_document,
-    json_schema,
     load_study,
     parse_study,
 )
 from cortexwave.errors import InputError, ProtocolError
+from cortexwave.whole_documents import json_schema
 
 SCHEMA = Path(cortexwave.comparison.__file__).parent / "study.schema.json"
 
@@ -198,7 +199,7 @@ def test_the_study_on_its_page_is_sound():
 
 
 def test_the_schema_in_the_package_is_that_of_the_code():
-    assert json.loads(SCHEMA.read_text()) == json_schema(), (
+    assert json.loads(SCHEMA.read_text()) == json_schema(Study), (
         "run `cortexwave schema study > cortexwave/comparison/study.schema.json`"
     )
 

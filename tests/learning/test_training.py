@@ -34,16 +34,17 @@ from cortexwave.learning.training import (
     train,
     training_steps,
 )
+from cortexwave.learning.training_checks import check_training_document
 from cortexwave.learning.training_document import (
     Cosine,
     Lesson,
     Optimisation,
     Steps,
-    check_training_document,
-    json_schema,
+    Training,
     load_training,
 )
 from cortexwave.recording.checkpoint import load_state, save_state
+from cortexwave.whole_documents import json_schema
 
 
 def arrays_of(folder):
@@ -569,7 +570,7 @@ def test_what_cannot_be_trained_is_told_before_there_is_a_folder(
 
 def test_the_schema_in_the_package_is_the_one_the_code_makes():
     path = Path(cortexwave.learning.__file__).parent / "training.schema.json"
-    assert json.loads(path.read_text()) == json_schema(), (
+    assert json.loads(path.read_text()) == json_schema(Training), (
         "run `cortexwave schema training > cortexwave/learning/training.schema.json`"
     )
 

@@ -145,7 +145,7 @@ from cortexwave.backends import backend, backend_names
 from cortexwave.catalogue import catalogue
 from cortexwave.errors import InputError
 from cortexwave.models import model_names
-from cortexwave.protocol.loading import parse_protocol
+from cortexwave.protocol.document import parse_protocol
 name = sys.argv[1]
 assert name in model_names() and catalogue()["models"][name].startswith("FitzHugh")
 protocol = parse_protocol('''

@@ -11,7 +11,7 @@ from cortexwave.errors import ProtocolError
 from cortexwave.memory.measuring import OF_RECORDINGS, OF_TRIALS
 from cortexwave.memory.trials import trials_of
 from cortexwave.protocol.analyses import Analysis
-from cortexwave.protocol.loading import parse_protocol
+from cortexwave.protocol.document import parse_protocol
 
 KINDS = {
     get_args(each.model_fields["kind"].annotation)[0]: each

@@ -14,8 +14,8 @@ import cortexwave.protocol
 from cortexwave.documents import parse_document
 from cortexwave.errors import InputError, ProtocolError
 from cortexwave.preparation import prepare
-from cortexwave.protocol.document import Protocol
-from cortexwave.protocol.loading import json_schema, load_protocol, parse_protocol
+from cortexwave.protocol.document import Protocol, load_protocol, parse_protocol
+from cortexwave.whole_documents import json_schema
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "protocols").glob("*.yaml"))
@@ -86,7 +86,7 @@ def test_a_changed_protocol_stays_the_same_elsewhere(path):
 
 
 def test_the_schema_file_is_current():
-    expected = json.dumps(json_schema(), indent=1) + "\n"
+    expected = json.dumps(json_schema(Protocol), indent=1) + "\n"
     assert SCHEMA.read_text(encoding="utf-8") == expected, (
         "run `cortexwave schema > cortexwave/protocol/simulation.schema.json`"
     )
@@ -103,7 +103,7 @@ def test_the_schema_is_what_the_command_prints(capsys):
 def test_the_schema_accepts_the_shipped_protocols(path):
     jsonschema = pytest.importorskip("jsonschema")
     values = parse_document(path.read_text(encoding="utf-8")).values
-    jsonschema.Draft202012Validator(json_schema()).validate(values)
+    jsonschema.Draft202012Validator(json_schema(Protocol)).validate(values)
 
 
 def without(values, *path):
@@ -142,7 +142,7 @@ RING = parse_document((ROOT / "protocols/ring_pulse.yaml").read_text()).values
 )  # fmt: skip
 def test_what_the_schema_refuses_loading_refuses_too(broken):
     jsonschema = pytest.importorskip("jsonschema")
-    assert not jsonschema.Draft202012Validator(json_schema()).is_valid(broken)
+    assert not jsonschema.Draft202012Validator(json_schema(Protocol)).is_valid(broken)
     with pytest.raises(ProtocolError):
         parse_protocol(json.dumps(broken, indent=1))
 

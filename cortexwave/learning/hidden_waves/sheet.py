@@ -23,7 +23,7 @@ from cortexwave.learning.hidden_states import quantity_text
 from cortexwave.learning.hidden_waves.boundary import Boundary, LinearBoundary
 from cortexwave.learning.hidden_waves.histories import checked_history, checked_steps
 from cortexwave.preparation import prepare
-from cortexwave.protocol.loading import load_protocol
+from cortexwave.protocol.document import load_protocol
 from cortexwave.recording.files import install
 from cortexwave.units import quantity
 
