@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,24 +23,16 @@ from pathlib import Path
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import numpy as np
+from blackrock_files import RATE, block_head, electrodes, headers
 
-RATE = 30_000
 SECONDS_AT_ONCE = 10
 
 
 def blackrock(path: Path, seconds: int, channels: int) -> Path:
     """A .ns5 of file specification 2.3; its seconds repeat, so that it is soon made."""
-    head = struct.pack(
-        "<8sBBI16s256sII8HI", b"NEURALCD", 2, 3, 314 + 66 * channels, b"30 kS/s", b"",
-        1, RATE, *(2024, 5, 3, 7, 12, 0, 0, 0), channels,
-    )  # fmt: skip
-    for k in range(channels):
-        head += struct.pack(
-            "<2sH16sBB4h16sIIHIIH", b"CC", k + 1, f"chan{k + 1}".encode(), 1, k + 1,
-            -32764, 32764, -8191, 8191, b"uV", 300, 1, 1, 7_500_000, 3, 1,
-        )  # fmt: skip
+    head = headers((2, 3), electrodes(channels))
     with path.open("wb") as file:
-        file.write(head + struct.pack("<BII", 1, 0, RATE * seconds))
+        file.write(head + block_head((2, 3), 0, RATE * seconds))
         some = counts(min(seconds, SECONDS_AT_ONCE), channels).tobytes()
         left = 2 * channels * RATE * seconds
         while left > 0:

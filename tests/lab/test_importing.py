@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from blackrock_files import GAIN, RATE, block, channel, headers, nev_head, word
 from typer.testing import CliRunner
 
 import cortexwave as cw
@@ -29,8 +30,6 @@ from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import open_recording
 from cortexwave.simulation import resume
 
-RATE = 30000
-GAIN = 0.25  # uV per bit: 8191 uV over 32764 bits
 CODES = """
 words: strobed
 codes:
@@ -46,32 +45,18 @@ def counted(frames, channels, seed=0):
 
 def blackrock(path, counts, *, clock=0, units=None):
     """A .ns5 of file specification 2.3; channels of unit mV are analog inputs."""
-    channels = counts.shape[1]
-    head = struct.pack(
-        "<8sBBI16s256sII8HI", b"NEURALCD", 2, 3, 314 + 66 * channels, b"30 kS/s", b"",
-        1, RATE, *(2024, 5, 3, 7, 12, 0, 0, 0), channels,
-    )  # fmt: skip
-    for k in range(channels):
-        unit = (units or [b"uV"] * channels)[k]
-        limits = (-32764, 32764, *((-8191, 8191) if unit == b"uV" else (-5000, 5000)))
-        head += struct.pack(
-            "<2sH16sBB4h16sIIHIIH", b"CC", k + 1, f"chan{k + 1}".encode(), 1, k + 1,
-            *limits, unit, 300, 1, 1, 7_500_000, 3, 1,
-        )  # fmt: skip
-    frames = struct.pack("<BII", 1, clock, len(counts)) + counts.astype("<i2").tobytes()
-    path.write_bytes(head + frames)
+    version, units = (2, 3), units or [b"uV"] * counts.shape[1]
+    ranges = {b"uV": (-8191, 8191), b"mV": (-5000, 5000)}
+    each = [channel(k, f"chan{k}", unit=unit, analog=ranges[unit])
+            for k, unit in enumerate(units, 1)]  # fmt: skip
+    path.write_bytes(headers(version, each) + block(version, clock, counts))
     return path
 
 
 def nev(path, words):
     """A .nev of words at times in s."""
-    head = struct.pack(
-        "<8sBBHIIII8H32s256sI", b"NEURALEV", 2, 3, 1, 336, 104, RATE, RATE,
-        *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", 0,
-    )  # fmt: skip
-    packets = [struct.pack("<IHBBH", round(at * RATE), 0, 1, 0, word).ljust(104, b"\0")
-               for at, word in words]  # fmt: skip
-    path.write_bytes(head + b"".join(packets))
+    packets = [word((2, 3), round(at * RATE), 1, value) for at, value in words]
+    path.write_bytes(nev_head((2, 3)) + b"".join(packets))
 
 
 @pytest.fixture

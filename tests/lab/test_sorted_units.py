@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import struct
-
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from blackrock_files import (
+    RATE,
+    block,
+    electrodes,
+    headers,
+    labelled,
+    nev_head,
+    packet,
+    waveform,
+)
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.importing import import_recording
 from cortexwave.lab.sorted_units import sorted_units
 from cortexwave.recording.unit_table import open_units, spike_times, units_table
 
-RATE = 30000
-
 
 def nev(path, spikes, version=(2, 3), labels=("chan1", "chan2")):
     """A .nev of (time s, electrode, class); waveforms of zeros."""
-    extended = [struct.pack("<8sH16s6x", b"NEUEVLBL", k + 1, label.encode())
-                for k, label in enumerate(labels)]  # fmt: skip
-    extended += [struct.pack("<8sHBBHHhhBB10s", b"NEUEVWAV", k + 1, 1, k + 1, 250, 0,
-                             0, 0, 0, 2, b"") for k in range(len(labels))]  # fmt: skip
-    head = struct.pack(
-        "<8sBBHIIII8H32s256sI", b"NEURALEV", *version, 1, 336 + 32 * len(extended), 104,
-        RATE, RATE, *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", len(extended),
-    )  # fmt: skip
-    clock = "<QHBB" if version[0] >= 3 else "<IHBB"
-    packets = [
-        struct.pack(clock, round(at * RATE), electrode, kind, 0).ljust(104, b"\0")
-        for at, electrode, kind in spikes
-    ]
-    path.write_bytes(head + b"".join(extended) + b"".join(packets))
+    extended = [labelled(k, label) for k, label in enumerate(labels, 1)]
+    extended += [waveform(k) for k in range(1, len(labels) + 1)]
+    packets = [packet(version, round(at * RATE), electrode, kind)
+               for at, electrode, kind in spikes]  # fmt: skip
+    path.write_bytes(nev_head(version, extended) + b"".join(packets))
     return path
 
 
 def broadband(path, seconds=2):
-    channels = 2
-    head = struct.pack(
-        "<8sBBI16s256sII8HI", b"NEURALCD", 2, 3, 314 + 66 * channels, b"30 kS/s", b"",
-        1, RATE, *(2024, 5, 3, 7, 12, 0, 0, 0), channels,
-    )  # fmt: skip
-    for k in range(channels):
-        head += struct.pack(
-            "<2sH16sBB4h16sIIHIIH", b"CC", k + 1, f"chan{k + 1}".encode(), 1, k + 1,
-            -32764, 32764, -8191, 8191, b"uV", 300, 1, 1, 7_500_000, 3, 1,
-        )  # fmt: skip
-    frames = RATE * seconds
-    path.write_bytes(head + struct.pack("<BII", 1, 0, frames)
-                     + bytes(2 * channels * frames))  # fmt: skip
+    version, silence = (2, 3), np.zeros((RATE * seconds, 2))
+    path.write_bytes(headers(version, electrodes(2)) + block(version, 0, silence))
     return path
 
 

@@ -16,6 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blackrock_files import (
+    GAIN,
+    RATE,
+    block,
+    block_head,
+    channel,
+    comment,
+    electrodes,
+    headers,
+    nev_head,
+    waveform,
+    word,
+)
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.importing import import_recording, importing
@@ -27,10 +40,7 @@ from cortexwave.recording.export import export_nwb
 from cortexwave.recording.reader import open_recording
 from cortexwave.simulation import resume
 
-RATE, FRAMES = 30000.0, 600
-GAIN = 0.25  # uV per bit: 8191 uV over 32764 bits
-BLOCK_HEADER = {2: "<BII", 3: "<BQI"}
-
+FRAMES = 600
 
 MEGABYTES = 8 << 20  # the error's own text and the test's take one or two
 
@@ -43,31 +53,6 @@ def allocated():
     tracemalloc.stop()
 
 
-def basic(version, channels, *, period=1, resolution=30000):
-    size = 314 + 66 * channels
-    return struct.pack(
-        "<8sBBI16s256sII8HI", b"NEURALCD", *version, size, b"30 kS/s", b"", period,
-        resolution, *(2024, 5, 3, 7, 12, 0, 0, 0), channels,
-    )  # fmt: skip
-
-
-def channel(number, label, unit=b"uV", analog=(-8191, 8191), tag=b"CC"):
-    return struct.pack(
-        "<2sH16sBB4h16sIIHIIH", tag, number, label, 1, number, -32764, 32764, *analog,
-        unit, 300, 1, 1, 7_500_000, 3, 1,
-    )  # fmt: skip
-
-
-def headers(version, channels, **given):
-    parts = [channel(k + 1, f"elec{k + 1}".encode()) for k in range(channels)]
-    return basic(version, channels, **given) + b"".join(parts)
-
-
-def block(version, clock, counts):
-    head = struct.pack(BLOCK_HEADER[version[0]], 1, clock, len(counts))
-    return head + counts.astype("<i2").tobytes()
-
-
 def counted(frames=FRAMES, channels=3, seed=0):
     return np.random.default_rng(seed).integers(-32764, 32765, (frames, channels))
 
@@ -75,7 +60,8 @@ def counted(frames=FRAMES, channels=3, seed=0):
 def written(path, version=(2, 3), *, blocks=None, channels=3, **given):
     blocks = [(0, counted(channels=channels))] if blocks is None else blocks
     parts = [block(version, clock, counts) for clock, counts in blocks]
-    path.write_bytes(headers(version, channels, **given) + b"".join(parts))
+    head = headers(version, electrodes(channels, "elec"), **given)
+    path.write_bytes(head + b"".join(parts))
     return path
 
 
@@ -83,28 +69,21 @@ def packets(path, clocks, counts):
     """A 3.0 file of the kind whose frames have a time each, in ns."""
     parts = [block((3, 0), int(clock), frame[None])
              for clock, frame in zip(clocks, counts, strict=True)]  # fmt: skip
-    head = headers((3, 0), counts.shape[1], resolution=10**9)
+    each = electrodes(counts.shape[1], "elec")
+    head = headers((3, 0), each, resolution=10**9)
     path.write_bytes(head + b"".join(parts))
     return path
 
 
 def events_file(path, words, version=(2, 3), comments=()):
     """A .nev of (clock, reason, word) and (clock, text)."""
-    long = version[0] >= 3
-    head = struct.pack(
-        "<8sBBHIIII8H32s256sI", b"NEURALEV", *version, 1, 432, 104, 30000, 30000,
-        *(2024, 5, 3, 7, 12, 0, 0, 0), b"", b"", 3,
-    )  # fmt: skip
-    head += b"".join(struct.pack("<8sHBBHHhhBB10s", b"NEUEVWAV", k, 1, k, 250, 0, 0,
-                                 0, 0, 2, b"") for k in (1, 2, 3))  # fmt: skip
-    clock_of = "<Q" if long else "<I"
-    parts = [(clock, struct.pack(clock_of + "HBBH", clock, 0, reason, 0, word))
-             for clock, reason, word in words]  # fmt: skip
-    parts += [(clock, struct.pack(clock_of + "HBBI", clock, 0xFFFF, 0, 0, 255) + text)
-              for clock, text in comments]  # fmt: skip
+    parts = [(clock, word(version, clock, reason, value))
+             for clock, reason, value in words]  # fmt: skip
+    parts += [(clock, comment(version, clock, text)) for clock, text in comments]
     if comments:
         parts.sort()
-    path.write_bytes(head + b"".join(part.ljust(104, b"\0") for _, part in parts))
+    head = nev_head(version, [waveform(k) for k in (1, 2, 3)])
+    path.write_bytes(head + b"".join(part for _, part in parts))
     return path
 
 
@@ -227,10 +206,13 @@ def test_files_of_specification_2_1_are_read_through_neo(tmp_path):
 
 def test_analog_inputs_are_a_signal_apart_in_microvolts(tmp_path):
     path = tmp_path / "a.ns5"
-    channels = [channel(1, b"elec1"), channel(129, b"ainp1", b"mV", (-5000, 5000)),
-                channel(2, b"elec2")]  # fmt: skip
+    channels = [
+        channel(1, "elec1"),
+        channel(129, "ainp1", unit=b"mV", analog=(-5000, 5000)),
+        channel(2, "elec2"),
+    ]
     counts = counted()
-    path.write_bytes(basic((2, 3), 3) + b"".join(channels) + block((2, 3), 0, counts))
+    path.write_bytes(headers((2, 3), channels) + block((2, 3), 0, counts))
     electrodes, analog = signals(path)
     assert (electrodes.name, analog.name) == ("ns5", "ns5_analog")
     assert electrodes.contacts.names == ("elec1", "elec2")
@@ -361,7 +343,7 @@ def test_a_nev_alone_says_that_it_holds_events(tmp_path):
 def test_a_long_file_is_read_in_little_memory(tmp_path, allocated):
     path = tmp_path / "a.ns5"
     frames = 30_000_000  # 180 MB of holes: a sparse file
-    head = headers((2, 3), 3) + struct.pack("<BII", 1, 0, frames)
+    head = headers((2, 3), electrodes(3)) + block_head((2, 3), 0, frames)
     with path.open("wb") as file:
         file.write(head)
         file.truncate(len(head) + 6 * frames)
@@ -374,7 +356,7 @@ def test_a_long_file_is_read_in_little_memory(tmp_path, allocated):
 def test_96_channels_are_read_at_least_20_times_as_fast_as_they_were_recorded(tmp_path):
     """Processor time, and some hundred times here: a wide margin on a busy machine."""
     path, seconds = tmp_path / "a.ns5", 5
-    head = headers((2, 3), 96) + struct.pack("<BII", 1, 0, 30000 * seconds)
+    head = headers((2, 3), electrodes(96)) + block_head((2, 3), 0, 30000 * seconds)
     with path.open("wb") as file:
         file.write(head)
         file.truncate(len(head) + 192 * 30000 * seconds)
