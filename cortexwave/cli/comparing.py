@@ -10,7 +10,7 @@ import typer
 from cortexwave.checking import read_band
 from cortexwave.cli.application import Json, Overwrite, Quiet, Settings, app
 from cortexwave.errors import InputError
-from cortexwave.terminal import print_json, watched
+from cortexwave.terminal import print_json, say, watched
 
 _DOCUMENTS = (".yaml", ".yml")
 
@@ -33,6 +33,10 @@ def compare(
     label: Annotated[
         str, typer.Option(help="Column of the events that is decoded.")
     ] = "stimulus",
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Also the grid of choices and rivals; long."),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Sessions at a time.")] = 1,
     settings: Settings = None,
     overwrite: Overwrite = False,
@@ -54,7 +58,11 @@ def compare(
         study = load_study(paths[0]).with_changes(changes)
     else:
         study = _of_two(paths, band, window, label)
-    steps = comparing(study, output, jobs=jobs, overwrite=overwrite)
+    if thorough:
+        from cortexwave.comparison.thorough import thorough_cost
+
+        say(str(thorough_cost(study, output)))
+    steps = comparing(study, output, jobs=jobs, overwrite=overwrite, thorough=thorough)
     found = watched(steps, quiet)
     page = write_report(found)
     if as_json:
@@ -91,5 +99,5 @@ def _of_two(paths: list[Path], band: str | None, window: str | None, label: str)
         cut = (quantity(ends[0].strip(), "s"), quantity(ends[1].strip(), "s"))
     return smallest_study(
         paths[0].absolute(), paths[1].absolute(), band=read_band(band), window=cut,
-        label=label, permutations=200, surrogates=99, seed=0,
+        label=label, permutations=None, surrogates=None, seed=0,
     )  # fmt: skip

@@ -9,26 +9,24 @@ on where it was.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from cortexwave.comparison.calibrating import Calibrated, calibrated
-from cortexwave.comparison.facts_file import reason_of
-from cortexwave.comparison.gates import recording_faults, trial_faults
-from cortexwave.comparison.measure_rows import Row, measure_row
-from cortexwave.comparison.measuring import Progress, measuring, wanted_of
-from cortexwave.comparison.multiplicity import adjusted
+from cortexwave.comparison.format_recovery import format_recovery
+from cortexwave.comparison.measure_rows import Row
+from cortexwave.comparison.measuring import Wanted, measuring, wanted_of
 from cortexwave.comparison.parts import Part, parts_of
-from cortexwave.comparison.primaries import MEASURED
+from cortexwave.comparison.processes import Progress
 from cortexwave.comparison.report_folder import claim_folder
+from cortexwave.comparison.robustness_grid import robust_rows, robustness_grid
 from cortexwave.comparison.seen_models import (
     operator_of,
-    seen_part,
+    seen_parts,
     simulated_parts,
 )
 from cortexwave.comparison.session_values import SessionFacts, sessions_of
@@ -38,19 +36,20 @@ from cortexwave.comparison.study_document import (
     load_study,
 )
 from cortexwave.comparison.study_material import Simulated
+from cortexwave.comparison.study_rows import study_rows
+from cortexwave.comparison.thorough import measured_folder, thorough_wanted
 from cortexwave.errors import InputError
 from cortexwave.recording.saving import save_recording
-
-_DRIVEN = ("memory_function", "memory_span")  # of a drive, not of trials
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What was found: sessions of both sides, the scales, a row for each measure.
 
-    `lab_parts` and `model_parts` are the recordings that were measured, the model's as
-    seen through the lab's electrodes; `operators` (by the name of the part) says how,
-    `sheets` are the sheets behind them.
+    `lab_parts` and `model_parts` are the recordings that were measured, as `wanted`,
+    the model's as seen through the lab's electrodes; `operators` (by the name of the
+    part) says how, `sheets` are the sheets behind them. Of a thorough comparison `grid`
+    is that of `robustness_grid`, `recovery` that of `format_recovery` by side.
     """
 
     study: Study
@@ -63,6 +62,9 @@ class Comparison:
     sheets: dict[str, Path]
     calibrated: Calibrated
     rows: dict[str, Row]
+    wanted: Wanted
+    grid: xr.Dataset | None = None
+    recovery: Mapping[str, xr.Dataset] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -92,18 +94,22 @@ def compare(
     output: str | Path | None = None,
     window: tuple[float, float] | None = None,
     label: str = "stimulus",
-    permutations: int = 200,
-    surrogates: int = 99,
+    permutations: int | None = None,
+    surrogates: int | None = None,
     seed: int = 0,
+    jobs: int = 1,
+    thorough: bool = False,
 ) -> Comparison:
     """Two recordings compared in a band (Hz): the smallest study there is.
 
     `model` and `lab` are recordings or paths of them; a model's sheet is seen through
     the lab's electrodes, at its own scale. `window` (s) cuts trials around the events
     whose column `label` is then decoded; without it no memory is read out. The report
-    (report.html) goes to the folder `output`; without one nothing is kept. One session
-    on each side has no ceiling, so that most verdicts are "undetermined", and say so: a
-    `study.yaml` with several sessions and animals is what gives them.
+    (report.html) goes to the folder `output`; without one nothing is kept. `thorough`
+    adds what `comparing` says, at the cost that `thorough_cost` tells; numbers of
+    `permutations` (200) and `surrogates` (99) that are given hold there, too. One
+    session on each side has no ceiling, so that most verdicts are "undetermined", and
+    say so: a `study.yaml` with several sessions and animals is what gives them.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "report" if output is None else Path(output)
@@ -122,7 +128,9 @@ def compare(
             files["model"], files["lab"], band=band, window=window, label=label,
             permutations=permutations, surrogates=surrogates, seed=seed,
         )  # fmt: skip
-        found = finished(comparing(study, folder, jobs=1, overwrite=False))
+        found = finished(
+            comparing(study, folder, jobs=jobs, overwrite=False, thorough=thorough)
+        )
         if output is not None:
             from cortexwave.comparison.reporting import write_report
 
@@ -132,14 +140,17 @@ def compare(
 
 def compare_study(
     study: Study | str | Path, output: str | Path, *, jobs: int = 1,
-    overwrite: bool = False,
+    overwrite: bool = False, thorough: bool = False,
 ) -> Comparison:  # fmt: skip
     """A study (or its file) compared, its report written to the folder `output`.
 
     As `cortexwave compare study.yaml`; what is done already stands in the folder.
+    `thorough` adds what `comparing` says, at the cost that `thorough_cost` tells.
     """
     given = study if isinstance(study, Study) else load_study(study)
-    found = finished(comparing(given, output, jobs=jobs, overwrite=overwrite))
+    found = finished(
+        comparing(given, output, jobs=jobs, overwrite=overwrite, thorough=thorough)
+    )
     from cortexwave.comparison.reporting import write_report
 
     write_report(found)
@@ -148,13 +159,14 @@ def compare_study(
 
 def smallest_study(
     model: Path, lab: Path, *, band: tuple[float, float],
-    window: tuple[float, float] | None, label: str, permutations: int,
-    surrogates: int, seed: int,
+    window: tuple[float, float] | None, label: str, permutations: int | None,
+    surrogates: int | None, seed: int,
 ) -> Study:  # fmt: skip
-    """A study of one recording on each side."""
-    memory = None if window is None else {
-        "label": label, "window": list(window), "permutations": permutations,
-    }  # fmt: skip
+    """A study of one recording on each side; None leaves a number at its default."""
+    memory: dict[str, Any] | None = None
+    if window is not None:
+        memory = {"label": label, "window": list(window)}
+        memory |= {} if permutations is None else {"permutations": permutations}
 
     def side(name: str, file: Path) -> dict[str, Any]:
         session = {"name": "1", "files": [str(file)]}
@@ -166,8 +178,8 @@ def smallest_study(
     return Study.model_validate({
         "cortexwave": 1, "kind": "study", "title": f"{model.stem} against {lab.stem}",
         "units": "base", "band": list(band), "lab": side("lab", lab),
-        "model": side("model", model), "memory": memory, "surrogates": surrogates,
-        "seed": seed,
+        "model": side("model", model), "memory": memory, "seed": seed,
+        **({} if surrogates is None else {"surrogates": surrogates}),
     })  # fmt: skip
 
 
@@ -182,23 +194,28 @@ def finished(steps: Generator[Progress, None, Comparison]) -> Comparison:
 
 
 def comparing(
-    study: Study, folder: str | Path, *, jobs: int, overwrite: bool
-) -> Generator[Progress, None, Comparison]:
+    study: Study, folder: str | Path, *, jobs: int, overwrite: bool,
+    thorough: bool = False,
+) -> Generator[Progress, None, Comparison]:  # fmt: skip
     """The steps of a comparison; returns what was found.
 
     `folder` is new, empty, or holds what is done of the same study; `overwrite` takes
-    the folder of another study's report.
+    the folder of another study's report. A `thorough` one draws more often, tries the
+    verdicts on the primaries over the grid of choices, and rivals on both sides.
     """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; 1 or more processes")
     if study.source.lines:  # read from a file
         check_study_document(study)
     folder = claim_folder(Path(folder), study, overwrite=overwrite)
-    wanted = wanted_of(study)
+    usual = wanted_of(study)
+    wanted = thorough_wanted(study) if thorough else usual
+    stands = measured_folder(folder, wanted, study)
+    stands.mkdir(exist_ok=True)
     lab_parts = parts_of(study, "lab")
     given = parts_of(study, "model")
     total = len(lab_parts) + (len(given) or _runs(study))
-    lab_facts = yield from measuring(lab_parts, wanted, folder, jobs=jobs, total=total)
+    lab_facts = yield from measuring(lab_parts, wanted, stands, jobs=jobs, total=total)
     lab = sessions_of(lab_parts, lab_facts)
     if not given:
         (folder / "model").mkdir(exist_ok=True)
@@ -208,80 +225,35 @@ def comparing(
     scaled = calibrated(study, lab, given)
     (folder / "seen").mkdir(exist_ok=True)
     seen = []
-    for number, part in enumerate(given):
+    for part in seen_parts(given, lab_parts, study, scaled.scale, folder / "seen"):
         yield Progress(len(lab_parts), total, f"electrodes {part.name}")
-        window = lab_parts[number % len(lab_parts)]
-        seen.append(seen_part(part, window, study, scaled.scale, folder / "seen",
-                              study.seed + number))  # fmt: skip
+        seen.append(part)
     model_facts = yield from measuring(
-        seen, wanted, folder, jobs=jobs, before=len(lab_parts), total=total
+        seen, wanted, stands, jobs=jobs, before=len(lab_parts), total=total
     )
     model = sessions_of(seen, model_facts)
     yield Progress(total, total, "distances")
-    rows = _rows(study, lab, model, scaled)
-    yield Progress(total, total, "done")
-    return Comparison(
+    rows = study_rows(study, lab, model, scaled)
+    found = Comparison(
         study, folder, tuple(lab), tuple(model), tuple(lab_parts), tuple(seen),
         {part.name: operator_of(part) for part in seen},
-        {part.name: part.file for part in given}, scaled, rows,
+        {part.name: part.file for part in given}, scaled, rows, wanted,
     )  # fmt: skip
+    if thorough:
+        grid = yield from robustness_grid(
+            study, lab=lab, lab_parts=lab_parts, sheets=given, scaled=scaled, rows=rows,
+            wanted=usual, folder=folder, jobs=jobs,
+        )  # fmt: skip
+        recovery = yield from format_recovery(
+            ((lab, lab_parts), (model, seen)), wanted, folder, jobs=jobs
+        )
+        found = replace(found, grid=grid, recovery=recovery,
+                        rows=robust_rows(study, rows, grid))  # fmt: skip
+    yield Progress(total, total, "done")
+    return found
 
 
 def _runs(study: Study) -> int:
     if not isinstance(study.model, Simulated):
         return 0
     return sum(len(animal.seeds) for animal in study.model.animals)
-
-
-def _rows(
-    study: Study, lab: list[SessionFacts], model: list[SessionFacts], scaled: Calibrated
-) -> dict[str, Row]:
-    """A row for each measure, p values adjusted within primaries and the rest."""
-    # the sessions that the scales were fitted to are no test of the physics
-    tested = [each for each in lab if each.name not in scaled.sessions]
-    sides = (("lab", lab), ("model", model))
-    faults = _faults(study, tested, "lab") + _faults(study, model, "model")
-    few = [f"{side}: {each}" for side, sessions in sides
-           for each in _few_trials(sessions)]  # fmt: skip
-    primaries = study.chosen_primaries
-    rows = {}
-    for number, (name, measured) in enumerate(MEASURED.items()):
-        if measured.layer != "physics" and study.memory is None:
-            continue
-        due = faults if measured.layer == "physics" else few
-        rows[name] = measure_row(
-            name, tested if measured.layer == "physics" else lab, model,
-            array=study.electrodes.name, primary=name in primaries,
-            spent=name in study.spent, faults=[] if name in _DRIVEN else due,
-            seed=study.seed + 101 * number,
-        )  # fmt: skip
-    tests = adjusted({name: row.p for name, row in rows.items()}, primaries=primaries)
-    return {name: replace(row, p_adjusted=tests[name].adjusted)
-            for name, row in rows.items()}  # fmt: skip
-
-
-def _few_trials(sessions: list[SessionFacts]) -> list[str]:
-    """Why the trials of a side are too few for a readout of classes."""
-    fewest = [int(each["identity"].attrs["fewest"]) for session in sessions
-              for each in session.tables if "fewest" in
-              each.get("identity", xr.Dataset()).attrs]  # fmt: skip
-    return trial_faults(min(fewest)) if fewest else []
-
-
-def _faults(study: Study, sessions: list[SessionFacts], side: str) -> list[str]:
-    """Why the waves of a side cannot be judged, of all its sessions together."""
-    found: dict[str, float] = {}
-    for name in ("median_wavelength", "extent", "sites", "rate"):
-        values = [
-            float(tables["field"][name]) for session in sessions
-            for tables in session.tables if not reason_of(tables.get("field"))
-        ]  # fmt: skip
-        known = [value for value in values if np.isfinite(value)]
-        if not known:
-            return []  # the measures say by themselves why there are none
-        found[name] = float(np.median(known))
-    faults = recording_faults(
-        wavelength=found["median_wavelength"], extent=found["extent"],
-        sites=int(found["sites"]), rate=found["rate"], highest=study.band[1],
-    )  # fmt: skip
-    return [f"{side}: {each}" for each in faults]

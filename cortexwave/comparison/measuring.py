@@ -8,14 +8,13 @@ those of its file is not measured again.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
-from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from cortexwave.analysis.analysing import analyse
 from cortexwave.comparison.facts_file import (
@@ -28,27 +27,20 @@ from cortexwave.comparison.facts_file import (
 from cortexwave.comparison.link_facts import link_facts
 from cortexwave.comparison.memory_facts import MemoryWanted, memory_facts
 from cortexwave.comparison.parts import Part, part_key, without_excluded
+from cortexwave.comparison.processes import Progress, Work, working
 from cortexwave.comparison.study_document import Study
 from cortexwave.comparison.wave_facts import (
+    WAVE_TABLES,
     power_spectrum,
     table_or_reason,
     wave_facts,
 )
-from cortexwave.errors import InputError, RunError
+from cortexwave.errors import InputError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "6"
+_FACTS = "7"
 _LINK_PERMUTATIONS = 99  # each is two decodings
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Parts that are measured, of how many, and what is being done."""
-
-    done: int
-    total: int
-    stage: str
 
 
 @dataclass(frozen=True)
@@ -89,41 +81,23 @@ def measuring(
     for name in ("waves", "sessions"):
         (folder / name).mkdir(exist_ok=True)
     total = len(parts) if total is None else total
-    keys = [part_key(part, wanted.settings(), _FACTS) for part in parts]
+    keys = [facts_key(part, wanted) for part in parts]
     due = [
         (part, key) for part, key in zip(parts, keys, strict=True)
         if not facts_there(facts_path(part, folder), key)
     ]  # fmt: skip
-    done = before + len(parts) - len(due)
-    if jobs <= 1 or len(due) <= 1:
-        for part, key in due:
-            yield Progress(done, total, part.name)
-            measure_part(part, wanted, folder, key)
-            done += 1
-    else:
-        # threads of the numeric libraries do not survive a fork
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-            started = {
-                pool.submit(measure_part, part, wanted, folder, key): part
-                for part, key in due
-            }
-            try:
-                for finished in as_completed(started):
-                    finished.result()
-                    done += 1
-                    yield Progress(done, total, started[finished].name)
-            except BrokenProcessPool:
-                raise RunError(
-                    "a process that measured a session ended; the sessions that are "
-                    "done are kept. In a script, what starts processes stands below "
-                    "`if __name__ == '__main__':`; jobs=1 needs none"
-                ) from None
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-    yield Progress(done, total, "measured")
+    yield from working(
+        [Work(part.name, measure_part, (part, wanted, folder, key))
+         for part, key in due],
+        jobs=jobs, done=before + len(parts) - len(due), total=total,
+    )  # fmt: skip
+    yield Progress(before + len(parts), total, "measured")
     return [open_facts(facts_path(part, folder)) for part in parts]
+
+
+def facts_key(part: Part, wanted: Wanted) -> str:
+    """What the file of a part's tables must say that it is of."""
+    return part_key(part, wanted.settings(), _FACTS)
 
 
 def facts_path(part: Part, folder: Path) -> Path:
@@ -142,36 +116,53 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
     with open_recording(part.file) as opened:
         recording = without_excluded(opened, part)
         recording = recording.assign_attrs(source=part.file.name)
-        facts: Facts = {}
-        try:
-            analyse(
-                recording, waves_path(part, folder), band=wanted.band,
-                seed=wanted.seed, variable=part.variable, count=wanted.surrogates,
-                overwrite=True,
-            )  # fmt: skip
-            facts |= wave_facts(
-                recording, waves_path(part, folder), part, band=wanted.band,
-                count=wanted.surrogates, seed=wanted.seed,
-            )  # fmt: skip
-        except InputError as error:
-            for name in ("events", "field", "coherency", "radial"):
-                facts.setdefault(name, undetermined(name, str(error)))
-            # a recording too short for the filter still has a spectrum
-            facts["spectrum"] = table_or_reason(
-                "spectrum", power_spectrum, recording, part, wanted.band
-            )
+        facts = facts_of_waves(recording, part, wanted, waves_path(part, folder))
+        waves = time.monotonic() - began
         if wanted.memory is not None:
-            asked = wanted.memory
-            facts |= memory_facts(recording, part, asked, seed=wanted.seed)
-            facts |= link_facts(
-                recording, part, band=wanted.band, window=asked.window,
-                label=asked.label, kinds=asked.kinds, folds=asked.folds,
-                permutations=min(asked.permutations, _LINK_PERMUTATIONS),
-                seed=wanted.seed,
-            )  # fmt: skip
+            facts |= memory_facts(recording, part, wanted.memory, seed=wanted.seed)
+            facts |= facts_of_link(recording, part, wanted)
         facts["events"].attrs |= {
-            "took": time.monotonic() - began, "subject": part.subject,
-            "session": part.session, "side": part.side,
+            "took": time.monotonic() - began, "took_waves": waves,
+            "subject": part.subject, "session": part.session, "side": part.side,
             "exclusions": json.dumps({"channels": part.channels, "times": part.times}),
         }  # fmt: skip
     return save_facts(facts, facts_path(part, folder), key=key)
+
+
+def facts_of_waves(
+    recording: xr.Dataset, part: Part, wanted: Wanted, waves: Path,
+    names: Collection[str] = WAVE_TABLES,
+) -> Facts:  # fmt: skip
+    """The tables of the waves that are named; the analysis goes to the file `waves`."""
+    facts: Facts = {}
+    try:
+        analyse(
+            recording, waves, band=wanted.band, seed=wanted.seed,
+            variable=part.variable, count=wanted.surrogates, overwrite=True,
+        )  # fmt: skip
+        return wave_facts(
+            recording, waves, part, band=wanted.band, count=wanted.surrogates,
+            seed=wanted.seed, names=names,
+        )  # fmt: skip
+    except InputError as error:
+        for name in ("events", "field", "coherency", "radial"):
+            if name in names:
+                facts[name] = undetermined(name, str(error))
+        # a recording too short for the filter still has a spectrum
+        if "spectrum" in names:
+            facts["spectrum"] = table_or_reason(
+                "spectrum", power_spectrum, recording, part, wanted.band
+            )
+    return facts
+
+
+def facts_of_link(recording: xr.Dataset, part: Part, wanted: Wanted) -> Facts:
+    """The tables on memory and waves together; none where no trials are asked for."""
+    asked = wanted.memory
+    if asked is None:
+        return {}
+    return link_facts(
+        recording, part, band=wanted.band, window=asked.window, label=asked.label,
+        kinds=asked.kinds, folds=asked.folds, seed=wanted.seed,
+        permutations=min(asked.permutations, _LINK_PERMUTATIONS),
+    )  # fmt: skip

@@ -7,7 +7,7 @@ without a band, which would ring on after what it passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,9 +56,10 @@ class MemoryWanted:
 
 
 def memory_facts(
-    recording: xr.Dataset, part: Part, wanted: MemoryWanted, *, seed: int
-) -> Facts:
-    """The tables of `READOUTS`, each made or with its reason."""
+    recording: xr.Dataset, part: Part, wanted: MemoryWanted, *, seed: int,
+    names: Collection[str] = READOUTS,
+) -> Facts:  # fmt: skip
+    """The tables of `READOUTS` that are named, each made or with its reason."""
     facts: Facts = {}
     try:
         trials = trials_of(
@@ -87,11 +88,12 @@ def memory_facts(
         "alignment": lambda given: _aligned(given, wanted, seed),
     }  # fmt: skip
     for name, readout in readouts.items():
-        facts[name] = _made(name, readout, trials, missing)
+        if name in names:
+            facts[name] = _made(name, readout, trials, missing)
     return facts | recording_facts(
         recording, part, label=wanted.label, kinds=wanted.kinds, lags=wanted.lags,
         permutations=wanted.permutations, band=wanted.band,
-        noise_correlation=wanted.noise_correlation, seed=seed,
+        noise_correlation=wanted.noise_correlation, seed=seed, names=names,
     )  # fmt: skip
 
 

@@ -40,3 +40,13 @@ def reasons(found: Comparison, name: str) -> str:
     said = [reason_of(each.get(name)) for session in (*found.lab, *found.model)
             for each in session.tables]  # fmt: skip
     return "; ".join(dict.fromkeys(each for each in said if each)) or "no data"
+
+
+def medians(found: Comparison, name: str) -> dict[str, float]:
+    """Median over sessions of a scalar of the field, by side."""
+    made = {}
+    for side, sessions in tables(found, "field").items():
+        known = [float(table[name]) for _, table in sessions if name in table]
+        finite = [each for each in known if np.isfinite(each)]
+        made[side] = float(np.median(finite)) if finite else float("nan")
+    return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,11 +85,18 @@ def excluded_sessions(study: Study) -> list[tuple[Side, str, str, str]]:
 
 def part_key(part: Part, settings: dict[str, Any], facts: str) -> str:
     """Hash of a part's file, exclusions and settings; `facts` is the code's version."""
+    stood = part.file.stat()
     told = {
-        "file": sha256_of_file(part.file), "settings": settings, "facts": facts,
+        "file": _hash(part.file, stood.st_size, stood.st_mtime_ns),
+        "settings": settings, "facts": facts,
         "part": {k: v for k, v in asdict(part).items() if k != "file"},
     }  # fmt: skip
     return sha256_of(json.dumps(told, sort_keys=True, default=str))
+
+
+@lru_cache(maxsize=4096)  # a recording is asked for by each of its passes
+def _hash(file: Path, size: int, changed: int) -> str:
+    return sha256_of_file(file)
 
 
 def without_excluded(recording: xr.Dataset, part: Part) -> xr.Dataset:

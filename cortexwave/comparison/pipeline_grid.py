@@ -15,28 +15,30 @@ from typing import Literal
 from cortexwave.errors import InputError
 
 HOLDS = 0.8
-_REFERENCES: tuple[Literal["none", "average"], ...] = ("none", "average")
-_BANDS: tuple[Literal["wide", "peak"], ...] = ("wide", "peak")
-_WIDTHS = (0.1, 0.25, 1.0)  # mm
+REFERENCES: tuple[Literal["none", "average"], ...] = ("none", "average")
+BANDS: tuple[Literal["study", "peak"], ...] = ("study", "peak")
+WIDTHS = (0.1, 0.25, 1.0)  # mm
+ABOUT_PEAK = 0.3  # of its frequency to either side: the narrow band
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
     """One way to analyse both sides: reference, band, electrode's width (mm), gate.
 
-    The band is wide (5 to 40 Hz) or 30 % about the spectral peak; `width` is the sd of
-    the Gaussian through which an electrode sees a model; `gated` leaves out frames
-    below half of the median amplitude.
+    The reference is "none" beyond that of the recording, or the common average; the
+    band the study's, or 30 % about the spectral peak; `width` is the sd of the Gaussian
+    through which an electrode sees a model; `gated` leaves out what was found in
+    frames below half of the median amplitude.
     """
 
     reference: Literal["none", "average"]
-    band: Literal["wide", "peak"]
+    band: Literal["study", "peak"]
     width: float
     gated: bool
 
 
 GRID: tuple[Cell, ...] = tuple(
-    Cell(*each) for each in product(_REFERENCES, _BANDS, _WIDTHS, (False, True))
+    Cell(*each) for each in product(REFERENCES, BANDS, WIDTHS, (False, True))
 )
 
 
@@ -49,16 +51,6 @@ class Robustness:
     share: float
     cells: int
     said: str
-
-
-def size_statement(sessions: int, seconds_per_session: float) -> str:
-    """What the grid costs, to be said before it is begun: passes and minutes."""
-    if sessions < 1 or not seconds_per_session >= 0:
-        raise InputError("the grid has 1 session or more, of some seconds each")
-    passes = len(GRID) * sessions
-    minutes = passes * seconds_per_session / 60
-    return (f"robustness grid: {len(GRID)} cells x {sessions} sessions = {passes} "
-            f"passes, about {minutes:.0f} minutes")  # fmt: skip
 
 
 def robustness(words: Mapping[Cell, str], *, verdict: str) -> Robustness:

@@ -6,7 +6,7 @@ what it takes (a drive, trials of several items, outcomes) its table says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import xarray as xr
@@ -28,16 +28,18 @@ _MOMENTS = 24  # at which items of a sequence are read out
 _VALUES = 500_000  # of a recording that its operator is estimated from
 _MOST_SITES, _DIRECTIONS = 128, 20  # sites, and directions of most lagged covariance
 _DRAWS = 39
+_OPERATOR = ("propagator", "topographic_shift")  # made together
 
 
 def recording_facts(
     recording: xr.Dataset, part: Part, *, label: str, kinds: tuple[str, ...] | None,
     lags: int, permutations: int, band: tuple[float, float],
-    noise_correlation: float | None, seed: int,
+    noise_correlation: float | None, seed: int, names: Collection[str],
 ) -> Facts:  # fmt: skip
     """Tables of the drive, of sequences, of outcomes by phase and of the operator.
 
-    `noise_correlation` (s) of the sensors; without it there is no operator.
+    Those in `names`. `noise_correlation` (s) of the sensors; without it there is no
+    operator.
     """
     few = min(permutations, _SURROGATES)
     readouts: dict[str, Callable[[], xr.Dataset]] = {
@@ -61,7 +63,10 @@ def recording_facts(
             variable=part.variable, permutations=permutations, seed=seed,
         ),
     }  # fmt: skip
-    facts = {name: _made(name, readout) for name, readout in readouts.items()}
+    facts = {name: _made(name, readout) for name, readout in readouts.items()
+             if name in names}  # fmt: skip
+    if set(names).isdisjoint(_OPERATOR):
+        return facts
     return facts | _operator(recording, part, band, noise_correlation, seed)
 
 
@@ -98,10 +103,9 @@ def _operator(
 
     A step is a quarter of a cycle of the band's upper end, or a frame.
     """
-    names = ("propagator", "topographic_shift")
 
     def neither(reason: str) -> Facts:
-        return {name: undetermined(name, reason) for name in names}
+        return {name: undetermined(name, reason) for name in _OPERATOR}
 
     if noise_correlation is None:
         return neither(

@@ -111,6 +111,8 @@ def _fitted(kind: str) -> str:
 def _row(row: Row) -> tuple[str, ...]:
     ratio = row.ratio
     verdict = row.statement.word
+    if row.ratio is not None and row.robust is not None and not row.robust.holds:
+        verdict = f"undetermined: fragile (else {row.ratio.word})"
     if row.spent:
         verdict = "calibrated: no evidence"
     return (

@@ -19,6 +19,11 @@ from cortexwave.comparison.methods_text import methods_text
 from cortexwave.comparison.report_folder import EVENTS, PAGE, SUMMARY
 from cortexwave.comparison.report_panels import report_panels
 from cortexwave.comparison.report_tables import report_tables
+from cortexwave.comparison.report_thorough_panels import (
+    plain_grid,
+    plain_recovery,
+    robustness_table,
+)
 from cortexwave.comparison.verdicts import (
     Statement,
     calibration_statement,
@@ -69,7 +74,8 @@ def report_page(found: Comparison) -> ComparisonPage:
     return ComparisonPage(
         title=found.study.title, lead=lead, verdicts=tuple(_verdicts(found)),
         cautions=tuple(cautions(found)), panels=report_panels(found),
-        tables=report_tables(found), methods=tuple(methods_text(found)),
+        tables=(*report_tables(found), *robustness_table(found)),
+        methods=tuple(methods_text(found)),
     )  # fmt: skip
 
 
@@ -155,6 +161,7 @@ def summary(found: Comparison, page: ComparisonPage) -> dict[str, Any]:
                         "interval_s": found.calibrated.scale.interval,
                         "sessions": list(found.calibrated.sessions)},
         "operators": found.operators,
+        "grid": plain_grid(found), "recovery": plain_recovery(found),
         "files": {part.name: {"file": str(part.file.name),
                               "sha256": sha256_of_file(part.file)}
                   for part in (*found.lab_parts, *found.model_parts)},

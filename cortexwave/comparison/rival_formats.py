@@ -27,7 +27,7 @@ FORMAT_RIVALS: tuple[Rival, ...] = (
     "traveling_wave", "static_bump", "standing_oscillation", "chain",
 )  # fmt: skip
 _NOISE = (0.02, 20.0)  # uV, where packets are 1 uV high
-_HALVINGS = 8
+NOISE_STEPS = 8  # halvings of the interval of noise
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _noise(
 ) -> float:
     """Noise at which a bump is told apart as well as the recording is at lag 0."""
     low, high = np.log(_NOISE)
-    for step in range(_HALVINGS):
+    for step in range(NOISE_STEPS):
         middle = (low + high) / 2
         recording = make("static_bump", noise=float(np.exp(middle)), trials=trials,
                          seed=seed + step)  # fmt: skip

@@ -8,7 +8,7 @@ recording of channels like any other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,16 @@ def seen_part(
         with open_recording(part.file) as sheet, open_recording(window.file) as lab:
             save_recording(observed(sheet, lab, part, window, study, scale, seed), path)
     return replace(part, file=path, variable=VARIABLE)
+
+
+def seen_parts(
+    given: Sequence[Part], windows: Sequence[Part], study: Study, scale: Scale,
+    folder: Path,
+) -> Iterator[Part]:  # fmt: skip
+    """Model parts, each through the electrodes of a lab part, taken in turn."""
+    for number, part in enumerate(given):
+        window = windows[number % len(windows)]
+        yield seen_part(part, window, study, scale, folder, study.seed + number)
 
 
 def observed(

@@ -90,6 +90,17 @@ def value_of(session: SessionFacts, measure: str) -> Value:
     return _events(session, measure)
 
 
+def tables_of(measure: str) -> tuple[str, ...]:
+    """Names of the tables that a measure of `MEASURED` is made of."""
+    if measure in _CURVES:
+        return (_CURVES[measure][0],)
+    if measure == "separability":  # scalars of the field that cost most of it
+        return ("field", "separability")
+    if measure in _NUMBERS:
+        return (_NUMBERS[measure][0],)
+    return ("elapsed_time",) if measure == "elapsed_time" else ("events",)
+
+
 def _events(session: SessionFacts, measure: str) -> Value:
     found, reasons = [], []
     for tables in session.tables:

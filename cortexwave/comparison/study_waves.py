@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.measuring import (
-    Progress,
     measuring,
     wanted_of,
     waves_path,
 )
 from cortexwave.comparison.parts import Part, parts_of
+from cortexwave.comparison.processes import Progress
 from cortexwave.comparison.report_folder import claim_folder
 from cortexwave.comparison.seen_models import is_sheet
 from cortexwave.comparison.study_document import Study, check_study_document

@@ -7,7 +7,7 @@ it is separable. All is read piece by piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from cortexwave.analysis.sites import picked, sampling_rate, sites_of
 from cortexwave.analysis.wave_fields import wave_field
 from cortexwave.analysis.wavenumber_spectrum import radial_power
 from cortexwave.comparison.facts_file import Facts, undetermined
+from cortexwave.comparison.loudness import Loudness, loudness
 from cortexwave.comparison.parts import Part, overlaps
 from cortexwave.errors import InputError
 
@@ -32,6 +33,7 @@ _SEPARABLE = 60.0
 _CYCLES = 8.0  # of the band's lower edge in a segment of the spectrum
 TRAVELLING = ("plane", "source", "sink", "rotating", "spiral")
 _FEWEST_WAVES = 5  # episodes that a distribution of a session can be made of
+WAVE_TABLES = ("events", "field", "spectrum", "coherency", "radial", "separability")
 _EVENT_COLUMNS = ("start", "end", "duration", "kind", "speed", "direction",
                   "wavelength", "frequency", "score", "p", "is_wave")  # fmt: skip
 
@@ -44,23 +46,30 @@ def wave_facts(
     band: tuple[float, float],
     count: int,
     seed: int,
+    names: Collection[str] = WAVE_TABLES,
 ) -> Facts:
-    """The tables `events`, `field`, `spectrum`, `coherency`, `radial` of a recording.
+    """Tables of a recording, those of `WAVE_TABLES` that are named.
 
     `waves` is the file that `analyse` wrote of it. `field` holds scalars: net direction
-    asymmetry with its chance level, non-separability with its chance level, medians,
-    extents; its attributes the verdict.
+    asymmetry with its chance level, medians, extents; its attributes the verdict; and
+    non-separability with its chance level if "separability" is named.
     """
     found = open_waves(waves)
-    return {
-        "events": _events(found, part),
-        "field": _field(recording, found, part, band=band, count=count, seed=seed),
-        "spectrum": table_or_reason("spectrum", power_spectrum, recording, part, band),
-        "coherency": table_or_reason(
+    makers: dict[str, Callable[[], xr.Dataset]] = {
+        "events": lambda: _events(found, part, loudness(recording, part, band=band)),
+        "field": lambda: _field(
+            recording, found, part, band=band, seed=seed,
+            count=count if "separability" in names else None,
+        ),
+        "spectrum": lambda: table_or_reason(
+            "spectrum", power_spectrum, recording, part, band
+        ),
+        "coherency": lambda: table_or_reason(
             "coherency", mean_coherency, recording, part, band
         ),
-        "radial": _radial(found),
-    }
+        "radial": lambda: _radial(found),
+    }  # fmt: skip
+    return {name: make() for name, make in makers.items() if name in names}
 
 
 def table_or_reason(
@@ -74,8 +83,10 @@ def table_or_reason(
         return undetermined(name, str(error))
 
 
-def _events(found: Analysis, part: Part) -> xr.Dataset:
+def _events(found: Analysis, part: Part, loud: Loudness) -> xr.Dataset:
     """Events that overlap no excluded time, with those that are waves marked.
+
+    `amplitude` is that of the array in the band, the median over an event's frames.
 
     `is_wave` marks those that stand by themselves above the same field without lags.
     Distributions are made of all episodes that follow a wave, in recordings of which
@@ -92,7 +103,13 @@ def _events(found: Analysis, part: Part) -> xr.Dataset:
         {name: (variable.dims, variable.values, variable.attrs)
          for name, variable in kept.variables.items() if name not in kept.dims},
     )  # fmt: skip
+    whose = zip(table["start"].values, table["end"].values, table["trial"].values,
+                strict=True)  # fmt: skip
+    strong = np.array([loud.of(float(t0), float(t1), int(trial))
+                       for t0, t1, trial in whose])  # fmt: skip
+    made["amplitude"] = ("event", strong[~gone], {"units": loud.units})
     made.attrs = {
+        "amplitude_median": loud.median, "loud": loud.share,
         "measure": "find_waves", "waves": waves, "episodes": episodes,
         "left_out": int(gone.sum()),
         "seconds": float(table.attrs["frames"]) / float(
@@ -100,23 +117,31 @@ def _events(found: Analysis, part: Part) -> xr.Dataset:
         "word": found.word, "verdict": found.verdict,
         "p_together": float(table.attrs["p_together"]),
     }  # fmt: skip
-    if found.word != "travelling waves":
-        # the cautions stand in the analysis itself; here is the reason
-        said = found.verdict.split(" Caution:")[0]
-        made.attrs["few"] = f"of its waves the analysis says: {said}"
-    elif episodes < _FEWEST_WAVES:
-        made.attrs["few"] = (
-            f"{episodes} episodes follow a wave, and {_FEWEST_WAVES} are needed for a "
-            "distribution"
-        )
+    few = why_few(found.word, found.verdict, episodes)
+    if few:
+        made.attrs["few"] = few
     return made
+
+
+def why_few(word: str, verdict: str, episodes: int) -> str:
+    """Why a recording has no distribution of episodes, "" where it has.
+
+    `word` and `verdict` are those of the analysis, `episodes` those that follow a wave.
+    """
+    if word != "travelling waves":
+        # the cautions stand in the analysis itself; here is the reason
+        return f"of its waves the analysis says: {verdict.split(' Caution:')[0]}"
+    if episodes < _FEWEST_WAVES:
+        return (f"{episodes} episodes follow a wave, and {_FEWEST_WAVES} are needed "
+                "for a distribution")  # fmt: skip
+    return ""
 
 
 def _field(
     recording: xr.Dataset, found: Analysis, part: Part, *, band: tuple[float, float],
-    count: int, seed: int,
+    count: int | None, seed: int,
 ) -> xr.Dataset:  # fmt: skip
-    """Scalars of the whole field."""
+    """Scalars of the whole field; separability by `count` surrogates, None for none."""
     values = picked(recording, part.variable)
     sites, rate = sites_of(values), sampling_rate(values)
     numbers: dict[str, tuple[float, str]] = {
@@ -137,16 +162,17 @@ def _field(
         value = np.nan if lags is None else float(np.ravel(lags[column].values)[0])
         numbers[name] = (value, unit)
     reasons = {}
-    try:
+    if count is not None:
         beginning = recording.isel(time=slice(0, round(_SEPARABLE * rate)))
-        nsi = separability(beginning, band=band, seed=seed, variable=part.variable,
-                           count=max(19, count))  # fmt: skip
-        for name, column in (("separability", "nsi"),
-                             ("separability_chance", "nsi_chance"),
-                             ("separability_p", "p")):  # fmt: skip
-            numbers[name] = (float(np.ravel(nsi[column].values)[0]), "1")
-    except InputError as error:
-        reasons["separability_reason"] = str(error)
+        try:
+            nsi = separability(beginning, band=band, seed=seed, variable=part.variable,
+                               count=max(19, count))  # fmt: skip
+            for name, column in (("separability", "nsi"),
+                                 ("separability_chance", "nsi_chance"),
+                                 ("separability_p", "p")):  # fmt: skip
+                numbers[name] = (float(np.ravel(nsi[column].values)[0]), "1")
+        except InputError as error:
+            reasons["separability_reason"] = str(error)
     if lags is None:
         reasons["net_direction_reason"] = "net lags could not be tested"
     return xr.Dataset(

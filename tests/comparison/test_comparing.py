@@ -17,7 +17,7 @@ from cortexwave.comparison.calibrating import (
     calibration_half,
     sheet_waves,
 )
-from cortexwave.comparison.comparing import _rows, compare
+from cortexwave.comparison.comparing import compare
 from cortexwave.comparison.facts_file import (
     facts_there,
     open_facts,
@@ -36,6 +36,7 @@ from cortexwave.comparison.seen_models import (
 )
 from cortexwave.comparison.session_values import SessionFacts, value_of
 from cortexwave.comparison.study_document import parse_study
+from cortexwave.comparison.study_rows import study_rows
 from cortexwave.comparison.verdicts import is_permitted
 from cortexwave.comparison.wave_facts import power_spectrum
 from cortexwave.errors import InputError
@@ -201,7 +202,7 @@ def test_primaries_are_adjusted_among_themselves():
     field = xr.Dataset(attrs={"reason": "not needed here"})
     for each in (*lab, *model):
         each.tables[0]["field"] = field
-    rows = _rows(study, lab, model, Calibrated(Scale(), ""))
+    rows = study_rows(study, lab, model, Calibrated(Scale(), ""))
     # 70 arrangements of 4 + 4 animals, two of which are as far apart: p = 2 / 70
     assert rows["speed"].p == pytest.approx(2 / 70)
     assert rows["speed"].p_adjusted == pytest.approx(2 * 2 / 70)  # Holm, of two
