@@ -17,8 +17,11 @@ from cortexwave.backends.problem import Lateral, Problem
 from cortexwave.documents import Document
 from cortexwave.errors import Fault, InputError, ProtocolError
 from cortexwave.faults import nearest
+from cortexwave.nodes import shown
+from cortexwave.protocol.analyses import covariate_faults
 from cortexwave.protocol.document import Protocol, noise_unit
 from cortexwave.recording.layout import FieldLayout, RecordingLayout
+from cortexwave.schema import EVENT_COLUMNS
 from cortexwave.sheet.expressions import evaluate, names_in
 from cortexwave.sheet.fields import render
 from cortexwave.sheet.kernels import tap_table
@@ -219,6 +222,9 @@ def _recorded(checked: _Checked, spec: ModelSpec) -> tuple[str, ...]:
             checked.fault(f"record.variables.{number}", message)
         elif name in names[:number]:
             checked.fault(f"record.variables.{number}", f"'{name}' is named twice")
+    covariates = [*(name for name, unit in EVENT_COLUMNS.items() if unit), *names]
+    for path, message in covariate_faults(checked.protocol.analyses, covariates):
+        checked.fault(shown(path), message)
     return tuple(names)
 
 

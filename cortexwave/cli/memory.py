@@ -12,6 +12,7 @@ from cortexwave.cli.application import Json, Overwrite, Quiet, app
 from cortexwave.terminal import follow_measurements, print_json, print_nested, say
 
 if TYPE_CHECKING:
+    from cortexwave.documents import Source
     from cortexwave.memory.measuring import Measurement
 
 
@@ -54,8 +55,8 @@ def recording(
     from cortexwave.memory.measuring import measuring, open_memory
     from cortexwave.memory_report import summary_of, write_memory_page
 
-    asked = [*(asked_of(analysis) if analysis else []),
-             *(read_from(analyses) if analyses else [])]  # fmt: skip
+    asked = [*(asked_of(analysis, file) if analysis else []),
+             *(read_from(analyses, file) if analyses else [])]  # fmt: skip
     if analysis is None and analyses is None:
         asked = declared_in(file)
     follow_measurements(
@@ -87,27 +88,42 @@ def declared_in(file: Path) -> list[Measurement]:
     return [_measurement(each) for each in parse_protocol(text).analyses]
 
 
-def asked_of(texts: list[str]) -> list[Measurement]:
-    """Analyses written on the command line as YAML mappings."""
+def asked_of(texts: list[str], file: Path) -> list[Measurement]:
+    """Analyses of a recording, written on the command line as YAML mappings."""
     from cortexwave.documents import parse_document
-    from cortexwave.faults import check_document
-    from cortexwave.protocol.analyses import Analyses
 
-    source = parse_document(
+    return _asked(parse_document(
         "analyses:\n" + "".join(f"- {text.strip()}\n" for text in texts),
         file="--analysis",
-    )
-    asked: Analyses = check_document(Analyses, source, document=True)
-    return [_measurement(each) for each in asked.analyses]
+    ), file)  # fmt: skip
 
 
-def read_from(file: Path) -> list[Measurement]:
+def read_from(document: Path, file: Path) -> list[Measurement]:
     """Analyses of a YAML file that holds them alone, as a lab's recording needs."""
     from cortexwave.documents import read_document
-    from cortexwave.faults import check_document
-    from cortexwave.protocol.analyses import Analyses
 
-    asked: Analyses = check_document(Analyses, read_document(file), document=True)
+    return _asked(read_document(document), file)
+
+
+def _asked(source: Source, file: Path) -> list[Measurement]:
+    """The analyses of a document, held against the recording they are asked of."""
+    from cortexwave.errors import Fault, ProtocolError
+    from cortexwave.faults import check_document
+    from cortexwave.memory.covariates import covariate_names
+    from cortexwave.nodes import shown
+    from cortexwave.protocol.analyses import Analyses, covariate_faults
+    from cortexwave.recording.reader import open_recording
+
+    asked: Analyses = check_document(Analyses, source, document=True)
+    if any(getattr(each, "covariates", None) for each in asked.analyses):
+        with open_recording(file) as opened:
+            known = covariate_names(opened)
+        faults = [
+            Fault(shown(path), message, source.line(path))
+            for path, message in covariate_faults(asked.analyses, known)
+        ]
+        if faults:
+            raise ProtocolError(source.file, faults)
     return [_measurement(each) for each in asked.analyses]
 
 

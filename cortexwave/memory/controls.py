@@ -14,31 +14,30 @@ import xarray as xr
 
 from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier
-from cortexwave.memory.dealing import (
-    arrangements,
-    check_permutations,
-    deals,
-    groups_of,
-    p_values,
-    splits_of,
-)
+from cortexwave.memory.covariates import without_covariates
+from cortexwave.memory.dealing import check_permutations, p_values
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.features import features
 from cortexwave.memory.identity import NO_DEAL, frames_of, held_out, too_few
+from cortexwave.memory.induced import squared_differences
+from cortexwave.memory.site_subsets import accuracy_of_subsets, site_subset
 from cortexwave.memory.trials import Trials
 
-_SUBSETS = 100
 _AT_CHANCE = ("before_onset", "catch_trials")
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One control: what was found, (deal,) the truth first, or why nothing was."""
+    """One control: what was found, (deal,) the truth first, or why nothing was.
+
+    `value` is shown instead of the truth's where that is one of many.
+    """
 
     name: str
     said: str
     found: np.ndarray
     reason: str = ""
+    value: float | None = None
 
 
 def decoding_controls(
@@ -49,7 +48,7 @@ def decoding_controls(
     seed: int,
     classifier: Classifier = "lda",
     band: tuple[float, float] | None = None,
-    covariates: np.ndarray | None = None,
+    covariates: np.ndarray | xr.DataArray | None = None,
     catch: Trials | None = None,
     matched_sites: int | None = None,
     count: int = 10,
@@ -65,13 +64,12 @@ def decoding_controls(
                        times. (One order for all trials would change no linear decoder)
     global_mean        C2: the mean over sites alone
     amplitude, phase   C3: of the phasors, in `band` (Hz) or of complex trials
-    induced            C4: squares of what is left when the training trials' mean of the
-                       class is taken away, also anew for each deal of labels: of noise
-                       that is sparse the squares go with those means (and p is a
-                       little too small all the same)
+    induced            C4: squares of trials less another of their class and block,
+                       in pairs, so that no mean of a class is left
     before_onset       C5: frames before 0 s, as many as `times`; has to be at chance
     covariates         C6: `covariates` alone, (trial, covariate) or (trial, time,
-                       covariate): eye, pupil, muscle, running
+                       covariate): eye, pupil, muscle, running; of trials where none
+                       is NaN (`memory.covariates`)
     without_covariates C6: the trials less what covariates tell linearly, by training
                        trials
     catch_trials       C7: `catch`, trials of the same clock without a stimulus; the
@@ -91,6 +89,8 @@ def decoding_controls(
         "permutations": permutations, "seed": seed, "alpha": alpha,
         "trials": trials.labels.size, "reason": too_few(trials),
     }  # fmt: skip
+    if isinstance(covariates, xr.DataArray) and "covariate" in covariates.coords:
+        described["covariates"] = covariates["covariate"].values.tolist()
     plain = trials
     if np.iscomplexobj(trials.values):
         plain = features(trials, "analytic")
@@ -119,17 +119,13 @@ def decoding_controls(
         _Row("permuted_sites", "C1", decoded(_permuted(plain, seed))),
         _Row("global_mean", "C2", decoded(_mean(trials))),
         *(_phasor_row(trials, kind, band, decoded) for kind in ("amplitude", "phase")),
-        _Row(
-            "induced",
-            "C4",
-            _induced_accuracy(plain, frames, classifier, count, permutations, seed),
-        ),
+        _induced_row(plain, frames, seed, decoded),
     ]
     if before.size:
         rows.append(_Row("before_onset", "C5", decoded(plain, before)))
     else:
         rows.append(_missing("before_onset", "C5", "no frames before 0 s"))
-    rows += _covariate_rows(plain, covariates, decoded)
+    rows += _covariate_rows(plain, covariates, frames, decoded)
     if catch is None:
         rows.append(_missing("catch_trials", "C7", "no catch trials were given"))
     else:
@@ -137,44 +133,6 @@ def decoding_controls(
     rows.append(_matched_row(plain, matched_sites, frames, decoded, classifier, count,
                              seed))  # fmt: skip
     return _table(rows, permutations, described)
-
-
-def accuracy_by_sites(
-    trials: Trials,
-    sizes: Sequence[int],
-    *,
-    times: Sequence[float],
-    seed: int,
-    classifier: Classifier = "lda",
-    subsets: int = _SUBSETS,
-    count: int = 10,
-) -> xr.Dataset:
-    """Accuracy of identity against the number of sites, over random choices of them.
-
-    Over `sites`: `accuracy`, the median over `subsets` choices of the balanced accuracy
-    (a mean over `times`, s), and `low`, `high`, its quartiles.
-    """
-    frames = frames_of(trials, times)
-    made = []
-    for size in sizes:
-        check_sites(size, trials.values.shape[2])
-        made.append(_of_subsets(trials, size, frames, classifier, subsets, count, seed))
-    low, middle, high = np.quantile(made, [0.25, 0.5, 0.75], axis=1)
-    return xr.Dataset(
-        {name: ("sites", values, {"units": "1"})
-         for name, values in (("accuracy", middle), ("low", low), ("high", high))},
-        {"sites": ("sites", list(sizes), {"units": "1"})},
-        {**trials.attributes, "measure": "accuracy_by_sites", "classifier": classifier,
-         "times": [float(t) for t in trials.clock[frames]], "subsets": subsets,
-         "folds": count, "seed": seed, "reason": ""},
-    )  # fmt: skip
-
-
-def check_sites(size: int, there: int) -> None:
-    """`InputError` where so many sites cannot be chosen."""
-    if not 1 <= size <= there:
-        raise InputError(f"{size} sites of {there} cannot be chosen; allowed are 1 to "
-                         f"{there}")  # fmt: skip
 
 
 def _permuted(trials: Trials, seed: int) -> Trials:
@@ -202,64 +160,24 @@ def _phasor_row(
     return _Row(kind, "C3", decoded(shown))
 
 
-def _induced_accuracy(
-    trials: Trials, frames: np.ndarray, classifier: Classifier, count: int,
-    permutations: int, seed: int,
-) -> np.ndarray:  # fmt: skip
-    """Balanced accuracy (deal,) of squared residuals, the truth first."""
-
-    def accuracy(shown: Trials) -> float:
-        found = held_out(
-            shown, np.arange(frames.size), classifier=classifier, count=count,
-            permutations=0, seed=seed, prepare=_induced(shown), splits=splits,
-        )  # fmt: skip
-        return float(found.accuracy().mean())
-
-    codes, groups = trials.codes, groups_of(trials)
-    splits = splits_of(trials, count=count, seed=seed)
-    made = np.full(1 + permutations, np.nan)
-    seen = replace(trials, values=trials.values[:, frames], clock=trials.clock[frames])
-    made[0] = accuracy(seen)
-    if arrangements(codes, groups, splits, trials.stretch) < 1e-9:
-        return made
-    means = np.stack([seen.values[codes == c].mean(axis=0)
-                      for c in range(trials.classes.size)])  # fmt: skip
-    left = replace(seen, values=seen.values - means[codes])
-    dealt = deals(codes, groups, splits, count=permutations, seed=seed + 1,
-                  stretch=trials.stretch)  # fmt: skip
-    for k, labels in enumerate(dealt[1:], 1):
-        made[k] = accuracy(replace(left, labels=trials.classes[labels]))
-    return made
-
-
-def _induced(
-    trials: Trials,
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Squared residuals about the training trials' class means.
-
-    Residuals of n training trials of a class are smaller by sqrt(1 - 1/n) than the
-    noise, of others larger by sqrt(1 + 1/n): undone, or else the size of a class would
-    be told by its residuals.
-    """
-    codes = trials.codes
-
-    def prepare(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        values = np.empty_like(trials.values)
-        for code in range(trials.classes.size):
-            learnt = train[codes[train] == code]
-            others = test[codes[test] == code]
-            n = max(2, learnt.size)
-            mean = trials.values[learnt].mean(axis=0)
-            values[learnt] = (trials.values[learnt] - mean) / np.sqrt(1 - 1 / n)
-            values[others] = (trials.values[others] - mean) / np.sqrt(1 + 1 / n)
-        return values**2
-
-    return prepare
+def _induced_row(
+    trials: Trials, frames: np.ndarray, seed: int, decoded: Callable[..., np.ndarray]
+) -> _Row:
+    at = replace(trials, values=trials.values[:, frames], clock=trials.clock[frames])
+    pairs = squared_differences(at, seed=seed)
+    missing = set(trials.labels.tolist()) - set(pairs.labels.tolist())
+    few = f"class '{min(missing)}' has no pairs" if missing else too_few(pairs)
+    if few:
+        return _missing("induced", "C4", f"of pairs of trials of one class and block: "
+                        f"{few.replace('trials', 'pairs')}")  # fmt: skip
+    found = decoded(pairs, np.arange(frames.size))
+    return _Row("induced", f"C4, {pairs.labels.size} pairs", found)
 
 
 def _covariate_rows(
-    trials: Trials, covariates: np.ndarray | None, decoded: Callable[..., np.ndarray]
-) -> list[_Row]:
+    trials: Trials, covariates: np.ndarray | xr.DataArray | None, frames: np.ndarray,
+    decoded: Callable[..., np.ndarray],
+) -> list[_Row]:  # fmt: skip
     names = ("covariates", "without_covariates")
     if covariates is None:
         return [_missing(name, "C6", "no covariates were given") for name in names]
@@ -268,24 +186,22 @@ def _covariate_rows(
     if given.ndim == 2:
         given = np.broadcast_to(given[:, None], (given.shape[0], shape[1],
                                                  given.shape[1]))  # fmt: skip
-    if given.shape[:2] != shape[:2] or not np.isfinite(given).all():
+    if given.shape[:2] != shape[:2] or np.isinf(given).any():
         raise InputError(
-            f"covariates are {np.shape(covariates)}; finite numbers of dims (trial, "
-            f"covariate) or (trial, time, covariate) of {shape[0]} trials and "
-            f"{shape[1]} times are due"
+            f"covariates are {np.shape(covariates)}; finite numbers, or NaN where one "
+            "is missing, of dims (trial, covariate) or (trial, time, covariate) of "
+            f"{shape[0]} trials and {shape[1]} times are due"
         )
-
-    def prepare(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        made = np.empty_like(trials.values)
-        for t in range(shape[1]):
-            known = np.column_stack([np.ones(shape[0]), given[:, t]])
-            told = np.linalg.lstsq(known[train], trials.values[train, t], rcond=None)[0]
-            made[:, t] = trials.values[:, t] - known @ told
-        return made
-
-    alone = replace(trials, values=np.array(given), positions=None)
-    return [_Row(names[0], "C6", decoded(alone)),
-            _Row(names[1], "C6", decoded(trials, prepare=prepare))]  # fmt: skip
+    whole = np.isfinite(given[:, frames]).all(axis=(1, 2))
+    shown, given = trials.chosen(whole), given[whole]
+    said = f"C6, {whole.sum()} of {whole.size} trials"
+    if np.unique(shown.labels).size < trials.classes.size or too_few(shown):
+        reason = f"only {whole.sum()} of {whole.size} trials have all covariates"
+        return [_missing(name, "C6", reason) for name in names]
+    alone = replace(shown, values=np.nan_to_num(given), positions=None)
+    rest = without_covariates(shown, given, frames)
+    return [_Row(names[0], said, decoded(alone)),
+            _Row(names[1], said, decoded(shown, prepare=rest))]  # fmt: skip
 
 
 def _catch_row(
@@ -312,29 +228,11 @@ def _matched_row(
 ) -> _Row:  # fmt: skip
     if size is None:
         return _missing("matched_sites", "C8", "no number of sites was given")
-    check_sites(size, trials.values.shape[2])
-    each = _of_subsets(trials, size, frames, classifier, _SUBSETS, count, seed)
-    first = _subset(trials, size, np.random.default_rng(seed))
-    found = decoded(first)
-    found[0] = np.median(each)
-    return _Row("matched_sites", f"C8, {size} sites", found)
-
-
-def _of_subsets(
-    trials: Trials, size: int, frames: np.ndarray, classifier: Classifier,
-    subsets: int, count: int, seed: int,
-) -> np.ndarray:  # fmt: skip
-    draw = np.random.default_rng(seed)
-    return np.array([
-        held_out(_subset(trials, size, draw), frames, classifier=classifier,
-                 count=count, permutations=0, seed=seed).accuracy().mean()
-        for _ in range(subsets)
-    ])  # fmt: skip
-
-
-def _subset(trials: Trials, size: int, draw: np.random.Generator) -> Trials:
-    sites = np.sort(draw.permutation(trials.values.shape[2])[:size])
-    return replace(trials, values=trials.values[:, :, sites], positions=None)
+    first = site_subset(trials, size, np.random.default_rng(seed))
+    each = accuracy_of_subsets(trials, size, frames, classifier=classifier,
+                               count=count, seed=seed)  # fmt: skip
+    return _Row("matched_sites", f"C8, {size} sites", decoded(first),
+                value=float(np.median(each)))  # fmt: skip
 
 
 def _missing(name: str, said: str, reason: str) -> _Row:
@@ -355,7 +253,8 @@ def _table(
         elif row.found.size:
             dealt = row.found[1:]
             p = float(p_values(row.found)) if np.isfinite(dealt).all() else np.nan
-            numbers = [row.found[0], dealt.mean(), np.quantile(dealt, 0.95), p]
+            value = row.found[0] if row.value is None else row.value
+            numbers = [value, dealt.mean(), np.quantile(dealt, 0.95), p]
         passed = float(numbers[3] > alpha) if np.isfinite(numbers[3]) else np.nan
         due = row.name in _AT_CHANCE
         for name, number in zip(columns, [*numbers, passed if due else np.nan],

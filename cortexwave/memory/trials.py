@@ -31,7 +31,8 @@ class Trials:
     class of each trial, as text; `block`, `session`, `subject` (trial,) as text, ""
     where unknown; `positions` (site, 2) x and y in mm, or None where sites have none.
     No value is missing: sites that are missing throughout were left out. `stretch`
-    (trial,) numbers trials whose windows overlap alike; None where none do.
+    (trial,) numbers trials whose windows overlap alike; None where none do. `event`
+    (trial,) is the row of the recording's event that a trial was cut around.
     """
 
     values: np.ndarray
@@ -43,6 +44,7 @@ class Trials:
     positions: np.ndarray | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     stretch: np.ndarray | None = None
+    event: np.ndarray | None = None
 
     @property
     def step(self) -> float:
@@ -67,6 +69,7 @@ class Trials:
             block=self.block[trials], session=self.session[trials],
             subject=self.subject[trials],
             stretch=None if self.stretch is None else self.stretch[trials],
+            event=None if self.event is None else self.event[trials],
         )  # fmt: skip
 
 
@@ -93,6 +96,7 @@ def trials_of(
     if label not in LABELS:
         raise InputError(f"label is '{label}'; an event is labelled by one of "
                          f"{', '.join(LABELS)}")  # fmt: skip
+    events = events.assign(row=("event", np.arange(events.sizes["event"])))
     if kinds is not None:
         kept = np.isin(events["kind"].values.astype(str), list(kinds))
         if not kept.any():
@@ -117,6 +121,7 @@ def trials_of(
     made = Trials(
         values=measured.values, clock=measured.clock, labels=labels,
         positions=_positions(measured.labels), **texts,
+        event=np.asarray(cut["event_row"].values),
         attributes={**measured.attributes, "label": label, "window": list(window)},
     )  # fmt: skip
     return _in_stretches(

@@ -6,11 +6,14 @@ parameters; nothing here can call it. `cortexwave memory` does, on the recording
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from cortexwave.documents import Document
+from cortexwave.faults import nearest
+from cortexwave.nodes import Path_
 from cortexwave.units import (
     Angle,
     Duration,
@@ -28,6 +31,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Nulls = Annotated[int, Field(ge=19, le=100_000)]
 Classifier = Literal["lda", "ridge"]
 Boundary = Literal["open", "periodic"]
+# event columns of numbers, or fields recorded beside the one that is read out
+Covariates = Annotated[list[str], Field(min_length=1, max_length=100)]
 Window = tuple[Time, Time]
 Band = tuple[Frequency, Frequency]
 
@@ -167,6 +172,7 @@ class DecodingControls(_OfTrials):
     kind: Literal["decoding_controls"]
     times: list[Time] = Field(min_length=1)
     band: Band | None = None
+    covariates: Covariates | None = None
     matched_sites: Count | None = None
     classifier: Classifier = "lda"
     permutations: Nulls = 199
@@ -261,3 +267,20 @@ class Analyses(Document):
     """Analyses alone, as the command line gives them."""
 
     analyses: list[Analysis] = Field(min_length=1, max_length=100)
+
+
+def covariate_faults(
+    analyses: Sequence[Analysis], known: Sequence[str]
+) -> Iterator[tuple[Path_, str]]:
+    """Path and message of each covariate that is none of the names known."""
+    for number, each in enumerate(analyses):
+        for place, name in enumerate(getattr(each, "covariates", None) or ()):
+            if name not in known:
+                path = ("analyses", number, "covariates", place)
+                yield path, unknown_covariate(name, known)
+
+
+def unknown_covariate(name: str, known: Sequence[str]) -> str:
+    """That there is no covariate of a name, and which there are."""
+    return (f"there is no covariate '{name}'; event columns of numbers and recorded "
+            f"fields are {', '.join(known)}{nearest(name, known)}")  # fmt: skip

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from cortexwave.errors import InputError
-from cortexwave.memory.controls import (
-    _induced_accuracy,
-    accuracy_by_sites,
-    decoding_controls,
-)
-from cortexwave.memory.dealing import p_values
+from cortexwave.memory.controls import decoding_controls
+from cortexwave.memory.site_subsets import accuracy_by_sites
 from cortexwave.memory.trials import trials_from
 
 STEP, TIMES = 0.005, [0.01, 0.03]
@@ -146,16 +142,28 @@ def test_covariates_of_other_trials_and_too_many_sites_are_refused():
         accuracy_by_sites(trials, [13], times=TIMES, seed=0)
 
 
-@pytest.mark.slow
-def test_sparse_noise_is_no_induced_response():
-    # its squares go with the means that are taken away: 58 % right by that alone, and
-    # 15 in 100 runs with one set of residuals for all deals
-    p = []
-    for seed in range(100):
-        draw = np.random.default_rng(seed)
-        sparse = (draw.random((24, 1, 40)) < 0.05) * draw.random((24, 1, 40))
-        trials = trials_from(sparse, np.arange(24) % 2, step=0.01)
-        found = _induced_accuracy(trials, np.array([0]), "lda", 6, 19, seed)
-        p.append(float(p_values(found)))
-    # 100 runs at .05: 11 or more happen in 1.1 % of cases
-    assert np.sum(np.array(p) <= 0.05) <= 10
+def test_trials_whose_covariates_are_missing_are_left_out_of_their_control_alone():
+    trials = _trials("pattern")
+    gaze = np.random.default_rng(1).standard_normal((160, 24, 1))
+    gaze[::8, 10] = np.nan  # 10 ms, a blink
+    gaze[1, 2] = np.nan  # at no time that is read
+    rows = [_row(_table(trials, covariates=gaze), name)
+            for name in ("decoder", "without_covariates")]  # fmt: skip
+    assert str(rows[1].number.item()) == "C6, 140 of 160 trials"
+    # covariates of another draw tell nothing: what is left is as good
+    assert rows[1].value.item() == pytest.approx(rows[0].value.item(), abs=0.06)
+    gaze[8:, 10] = np.nan
+    lost = _row(_table(trials, covariates=gaze), "covariates")
+    assert np.isnan(lost.p)
+    assert str(lost.reason.item()) == "only 7 of 160 trials have all covariates"
+
+
+def test_too_few_pairs_are_said_beside_the_other_controls():
+    trials = _trials("pattern", trials=16)
+    table = _table(trials, permutations=19, count=4)
+    row = _row(table, "induced")
+    assert np.isnan(row.value) and np.isfinite(_row(table, "global_mean").value)
+    assert str(row.reason.item()) == (
+        "of pairs of trials of one class and block: class '0' has 4 pairs; each class "
+        "needs 5"
+    )

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 import cortexwave as cw
 from cortexwave.cli import app
-from cortexwave.errors import CortexwaveError
+from cortexwave.errors import CortexwaveError, ProtocolError
 from cortexwave.memory.measuring import open_memory
+from cortexwave.preparation import prepare
 
 PROTOCOL = """
 cortexwave: 1
@@ -121,3 +122,30 @@ def test_hidden_waves_is_a_command_of_its_own():
     done = _command("hidden-waves", "--help")
     assert done.exit_code == 0
     assert "trained on a history task" in done.output
+
+
+CONTROLS = """analyses:
+  - kind: decoding_controls
+    window: [0 ms, 50 ms]
+    times: [20 ms]
+    covariates:
+      - x
+      - pupl
+"""
+
+
+def test_a_covariate_that_is_not_there_is_named_at_its_line(run, tmp_path):
+    asked = tmp_path / "asked.yaml"
+    asked.write_text(CONTROLS)
+    done = _command(run, "-o", tmp_path / "m.h5", "--analyses", asked)
+    told = str(done.exception)
+    assert isinstance(done.exception, ProtocolError)
+    assert "asked.yaml:7: analyses.0.covariates.1: there is no covariate 'pupl'" in told
+    assert not (tmp_path / "m.h5").exists()
+
+
+def test_a_protocol_may_name_columns_of_its_events_and_what_it_records():
+    declared = PROTOCOL.split("analyses:")[0] + CONTROLS
+    prepare(cw.parse_protocol(declared.replace("pupl", "h")))
+    with pytest.raises(ProtocolError, match=r"covariates\.1: .* 'pupl'.*trial, h"):
+        prepare(cw.parse_protocol(declared))
