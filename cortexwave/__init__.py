@@ -151,7 +151,6 @@ if TYPE_CHECKING:
     from cortexwave.memory.sequences import sequence_readout as sequence_readout
     from cortexwave.memory.site_phase import phase_at_site as phase_at_site
     from cortexwave.memory.site_subsets import accuracy_by_sites as accuracy_by_sites
-    from cortexwave.memory.site_subsets import accuracy_by_sites as accuracy_by_sites
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.memory.trials import trials_from as trials_from
