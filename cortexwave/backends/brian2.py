@@ -29,9 +29,13 @@ from brian2.core.namespace import DEFAULT_UNITS
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.utils.logger import brian_excepthook
 
+from cortexwave.backends._brian2_couplings import (
+    flat,
+    lateral_sums,
+    memory_of,
+    synapses,
+)
 from cortexwave.backends._brian2_equations import (
-    COUPLE,
-    COUPLED,
     OURS,
     Names,
     computed,
@@ -41,25 +45,17 @@ from cortexwave.backends._brian2_equations import (
     names_of,
     semi_implicit,
 )
-from cortexwave.backends._brian2_frames import Ring, Term
-from cortexwave.backends._brian2_kernels import pairs
-from cortexwave.backends._brian2_lateral import (
-    SPECTRAL_COMPILED,
-    SPECTRAL_NUMPY,
-    LateralSums,
-)
+from cortexwave.backends._brian2_frames import Ring
 from cortexwave.backends._brian2_stepping import Inputs, Memory, Stepper
 from cortexwave.backends._brian2_units import (
     KEEP_UNIT,
     as_quantity,
-    scale_of,
     unit_of_source,
     words,
 )
 from cortexwave.backends._compiler import compiler
 from cortexwave.backends.problem import (
     Block,
-    Lateral,
     Problem,
     State,
     blocks_of,
@@ -67,7 +63,6 @@ from cortexwave.backends.problem import (
 )
 from cortexwave.errors import CortexwaveError, InputError, ModelError
 from cortexwave.sheet.expressions import FUNCTIONS
-from cortexwave.sheet.kernels import Taps
 from cortexwave.units import si_factor
 
 How = Literal["compiled", "synapses"]
@@ -122,17 +117,17 @@ def _stepper(problem: Problem, coupling: How) -> Stepper:
     group = _sheet(problem, names)
     rings: dict[str, Ring] = {}
     if coupling == "synapses":
-        lateral = [_synapses(problem, one, names, group) for one in problem.couplings]
+        lateral = [synapses(problem, one, names, group) for one in problem.couplings]
     else:
-        rings, lateral = _lateral_sums(problem, names, group)
+        rings, lateral = lateral_sums(problem, names, group)
     memory = Memory(
-        {name: _field(problem, _memory(group, names.first.get(name, name)))
+        {name: _field(problem, memory_of(group, names.first.get(name, name)))
          for name in spec.recordable},
         {name: si_factor(spec.unit_of(name)) for name in spec.recordable},
         rings,
         {one.name: float(unit_of_source(problem, one)) for one in problem.couplings},
-        _memory(group.clock, "timestep"),
-        _memory(group.clock, "t"),
+        memory_of(group.clock, "timestep"),
+        memory_of(group.clock, "t"),
     )  # fmt: skip
     inputs = Inputs(problem, memory, names.driven)
     network = brian2.Network(group, *lateral, *_operations(problem, inputs, group))
@@ -196,9 +191,6 @@ def _refuse(problem: Problem, coupling: How) -> None:
             )
 
 
-# The group
-
-
 def _sheet(problem: Problem, names: Names) -> brian2.NeuronGroup:
     """The NeuronGroup of a problem: its equations, parameters and functions."""
     spec = problem.spec
@@ -222,7 +214,7 @@ def _sheet(problem: Problem, names: Names) -> brian2.NeuronGroup:
     group.equations.check_units(group, run_namespace={})
     for name in fields(problem):
         si = si_factor(spec.params[name].unit) * np.asarray(problem.parameters[name])
-        _memory(group, name)[:] = _flat(problem, si)
+        memory_of(group, name)[:] = flat(problem, si)
     if sources := computed(spec, names):
         group.run_regularly(
             "\n".join(f"{name} = {text}" for name, text in sources.items()),
@@ -263,111 +255,6 @@ def _function(listed: str) -> brian2.Function:
         "cython", embedded("activations.h", declared), name=name
     )
     return function
-
-
-# Lateral couplings
-
-
-def _lateral_sums(
-    problem: Problem, names: Names, group: brian2.NeuronGroup
-) -> tuple[dict[str, Ring], list[Any]]:
-    """Have the group compute its couplings each step; the ring of each.
-
-    What is returned besides has to be added to the network.
-    """
-    spec = problem.spec
-    terms = {
-        lateral.name: Term(
-            _memory(group, names.sources[lateral.source]),
-            _flat(problem, lateral.before),
-            _scaled(lateral.taps, scale_of(problem, lateral)),
-            _flat(problem, lateral.after),
-            _memory(group, names.first.get(lateral.name, lateral.name)),
-        )
-        for lateral in problem.couplings
-    }
-    own = [term for name, term in terms.items() if name not in names.first]
-    states = [_memory(group, name) for name in spec.rates]
-    compiled = group.codeobj_class is CythonCodeObject
-    sums = LateralSums(
-        problem.lattice, own, states,
-        spectral_from=SPECTRAL_COMPILED if compiled else SPECTRAL_NUMPY,
-    )  # fmt: skip
-    group.namespace[COUPLE] = _couple_function(sums)
-    group.run_regularly(
-        f"{COUPLED} = {COUPLE}(t_in_timesteps)", when="start", order=0,
-        clock=group.clock, name="sheet_lateral", codeobj_class=group.codeobj_class,
-    )  # fmt: skip
-    rings = {name: sums.ring_of(term) for name, term in terms.items()}
-    operations = []
-    if compiled and sums.spectral:
-        timestep = _memory(group.clock, "timestep")
-        operations.append(brian2.NetworkOperation(
-            lambda: sums.transform(int(timestep[0])), clock=group.clock,
-            when="start", order=1, name="sheet_transforms"))  # fmt: skip
-    return rings, operations
-
-
-def _couple_function(sums: LateralSums) -> brian2.Function:
-    """The call for all couplings of a step; it keeps the memory alive."""
-
-    def in_numpy(step: Any) -> float:
-        sums.couple(int(np.asarray(step).item()))
-        return 0.0
-
-    function = brian2.Function(
-        in_numpy, arg_units=[1], return_unit=1, arg_types=["integer"], stateless=False
-    )
-    function.implementations.add_numpy_implementation(in_numpy)
-    compiled = f"{COUPLE}_compiled"
-    declared = 'double cortexwave_cpp "cortexwave::couple"(const int64_t *, int64_t)'
-    function.implementations.add_implementation(
-        "cython",
-        embedded("lateral.h", declared)
-        + f"cdef double {compiled}(int64_t step):\n"
-        + "    return cortexwave_cpp(_namespacecortexwave_plan, step)\n",
-        namespace={"cortexwave_plan": sums.address},
-        name=compiled,
-    )
-    return function
-
-
-def _synapses(
-    problem: Problem, lateral: Lateral, names: Names, group: brian2.NeuronGroup
-) -> brian2.Synapses:
-    """Every tap of every site as a synapse: Brian2's own way."""
-    name, source = lateral.name, names.sources[lateral.source]
-    unit = as_quantity(problem.spec.unit_of(name))
-    of_weight = words(unit / unit_of_source(problem, lateral))
-    synapses = brian2.Synapses(
-        group, group,
-        f"{name}_weight : {of_weight} (constant)\n"
-        f"{name}_post = {name}_weight * {source}_pre : {words(unit)} (summed)",
-        clock=group.clock, name=f"{name}_synapses", namespace={},
-        codeobj_class=group.codeobj_class,
-    )  # fmt: skip
-    before, after, weights = pairs(lateral, problem.lattice)
-    synapses.connect(i=before, j=after)
-    _memory(synapses, f"{name}_weight")[:] = scale_of(problem, lateral) * weights
-    return synapses
-
-
-def _scaled(taps: Taps, scale: float) -> Taps:
-    weights = taps.weights if scale == 1.0 else scale * taps.weights
-    return Taps(taps.offsets, weights, taps.delays)
-
-
-def _memory(group: Any, name: str) -> np.ndarray:
-    """The array of a variable, flat, in SI units; it stays where it is."""
-    values: np.ndarray = group.variables[name].get_value()
-    return values
-
-
-def _flat(problem: Problem, field: np.ndarray | None) -> Any:
-    if field is None:
-        return None
-    full = np.broadcast_to(field, problem.lattice.field_shape)
-    return np.array(full, dtype=np.float64).ravel()
 
 
 @lru_cache(maxsize=1)
