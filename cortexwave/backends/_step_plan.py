@@ -12,7 +12,8 @@ import numpy as np
 
 from cortexwave.backends._algebra import Algebra
 from cortexwave.backends._grouping import Group, groups
-from cortexwave.backends._plan import Operation, Planner, Rows
+from cortexwave.backends._operations import Operation
+from cortexwave.backends._plan import Planner, Rows
 from cortexwave.backends.problem import Problem
 
 

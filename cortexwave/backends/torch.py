@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from cortexwave.backends._grouping import Group
-from cortexwave.backends._plan import (
+from cortexwave.backends._operations import (
     Add,
     Apply,
     Blend,

@@ -16,7 +16,7 @@ from scipy.stats import binom, kstest
 from cortexwave.backends import torch as engine
 from cortexwave.backends._algebra import Algebra
 from cortexwave.backends._grouping import method_of
-from cortexwave.backends._plan import Apply, Blend, Mix
+from cortexwave.backends._operations import Apply, Blend, Mix
 from cortexwave.backends._separable import block_length, profiles, tables
 from cortexwave.backends._step_plan import step_plan
 from cortexwave.backends.problem import Lateral, Problem
