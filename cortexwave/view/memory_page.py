@@ -98,14 +98,8 @@ def _panel(
 
 
 def _absent(axes: Axes, reason: str) -> None:
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_linestyle((0, (3, 3)))
-        spine.set_color(pieces.QUIET)
     text = "\n".join(textwrap.wrap(pieces.plain(f"undetermined: {reason}", 400), 48))
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center",
-              color=pieces.QUIET, fontsize=7)  # fmt: skip
+    pieces.draw_absent(axes, text, size=7)
 
 
 def _generalisation(found: xr.Dataset, axes: Axes) -> None:

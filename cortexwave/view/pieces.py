@@ -141,6 +141,17 @@ def draw_key(axes: Axes, scale: ColourScale) -> None:
     bar.outline.set_linewidth(0.4)
 
 
+def draw_absent(axes: Axes, text: str, *, size: float) -> None:
+    """A panel of what is not there, and why, in a broken frame; `size` in points."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_linestyle((0, (3, 3)))
+        spine.set_color(QUIET)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center",
+              color=QUIET, fontsize=size)  # fmt: skip
+
+
 def nice_length(span: float) -> float:
     """1, 2 or 5 times a power of ten: the longest at most 40 % of a span in mm."""
     most = 0.4 * span

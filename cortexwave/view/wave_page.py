@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
@@ -44,6 +43,7 @@ from cortexwave.view.wave_spectra import (
     draw_surrogate_test,
     draw_wavenumber_frequency,
 )
+from cortexwave.view.wave_verdict import draw_verdict
 
 PAPERS = {"a4": (8.27, 11.69), "letter": (8.5, 11.0)}  # inches
 _LEFT, _RIGHT = 0.62, 0.32
@@ -104,7 +104,7 @@ def draw_wave_page(
     body = across - _LEFT - _RIGHT
     with pieces.journal_style():
         figure = pieces.new_figure(across, down)
-        top = _head(figure, page.attrs, body)
+        top = draw_verdict(figure, page.attrs, left=_LEFT, width=body)
         top = _maps(figure, top + 0.28, body, page.field, events, mapped, trial,
                     feature)  # fmt: skip
         low = down - 0.38 - _UNDER - 1.4  # where the row of spectra and nulls begins
@@ -118,51 +118,6 @@ def draw_wave_page(
     return figure
 
 
-def _head(figure: Figure, attrs: Mapping[str, object], body: float) -> float:
-    """Title, provenance and the verdict in a box; where it ends, in inches."""
-    across, down = figure.get_size_inches()
-    figure.text(_LEFT / across, 1 - 0.3 / down,
-                pieces.plain(str(attrs.get("title", "") or "Waves"), 90),
-                va="top", fontsize=11, fontweight="bold")  # fmt: skip
-    lines = textwrap.wrap(str(attrs.get("provenance", "")), 165)[:2]
-    for k, line in enumerate(lines):
-        figure.text(_LEFT / across, 1 - (0.53 + 0.12 * k) / down,
-                    pieces.plain(line, 165), va="top", fontsize=6.5,
-                    color=pieces.QUIET)  # fmt: skip
-    top = 0.6 + 0.12 * max(1, len(lines))
-    words = str(attrs.get("verdict", "") or "no verdict given")
-    verdict = textwrap.wrap(words, 112, max_lines=3, placeholder=" …")
-    reasons = _reasons(attrs.get("reasons", ()))
-    tall = 0.15 + 0.17 * len(verdict) + 0.13 * len(reasons)
-    figure.add_artist(Rectangle(
-        (_LEFT / across, 1 - (top + tall) / down), body / across, tall / down,
-        fc="#f3f3f3", ec="none", transform=figure.transFigure,
-    ))  # fmt: skip
-    at = top + 0.09
-    for text, size, step, weight in (
-        *((line, 9.0, 0.17, "bold") for line in verdict),
-        *((line, 7.0, 0.13, "normal") for line in reasons),
-    ):
-        figure.text((_LEFT + 0.1) / across, 1 - at / down, pieces.plain(text, 165),
-                    va="top", fontsize=size, fontweight=weight)  # fmt: skip
-        at += step
-    return top + tall
-
-
-def _reasons(given: object) -> list[str]:
-    """Lines of the reasons: a point each, at most eight lines."""
-    if isinstance(given, str):
-        given = [given] if given else []
-    if not isinstance(given, Sequence | np.ndarray):
-        raise InputError(f"reasons are {given!r}; give a list of texts")
-    lines = [
-        line
-        for each in given
-        for line in textwrap.wrap(f"– {each}", 150, subsequent_indent="   ")
-    ]
-    return lines if len(lines) <= 8 else [*lines[:7], "– and more"]
-
-
 def _letter(figure: Figure, letter: str, left: float, top: float, text: str) -> None:
     """The panel's letter, and what it shows."""
     across, down = figure.get_size_inches()
@@ -174,14 +129,8 @@ def _letter(figure: Figure, letter: str, left: float, top: float, text: str) -> 
 
 def _absent(axes: Axes, what: str, why: str = "") -> None:
     """A panel of what was not measured, and why."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_linestyle((0, (3, 3)))
-        spine.set_color(pieces.QUIET)
     said = "\n".join([f"{what}:", "not measured", *textwrap.wrap(why, 34)[:5]])
-    axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", va="center",
-              color=pieces.QUIET, fontsize=6.5 if why else 7.5)  # fmt: skip
+    pieces.draw_absent(axes, said, size=6.5 if why else 7.5)
 
 
 def _maps(
