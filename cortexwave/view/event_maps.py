@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 
 from cortexwave.view import pieces
 from cortexwave.view.colours import number
+from cortexwave.view.phase_frames import expect, phase_frames
 from cortexwave.view.phase_maps import (
     PHASE,
-    expect,
     field_text,
     length_bar,
     mark_centre,
-    phase_frames,
     phase_panel,
 )
 from cortexwave.view.selection import milliseconds

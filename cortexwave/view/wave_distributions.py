@@ -24,7 +24,7 @@ from matplotlib.ticker import (
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import SERIES, number
-from cortexwave.view.phase_maps import expect
+from cortexwave.view.phase_frames import expect
 from cortexwave.view.wave_events import expect_unit
 
 _MOST_RUGS = 60

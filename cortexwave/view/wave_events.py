@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import SERIES
-from cortexwave.view.phase_maps import expect
+from cortexwave.view.phase_frames import expect
 from cortexwave.view.selection import labelled
 
 # Okabe & Ito's colours, one a kind; the lane's name says the same.

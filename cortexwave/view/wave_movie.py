@@ -22,15 +22,13 @@ from cortexwave.view.colours import MISSING, SERIES, number
 from cortexwave.view.encoding import check_encoding, write_pictures
 from cortexwave.view.film import check_pace
 from cortexwave.view.paths import checked_path, written
+from cortexwave.view.phase_frames import PhaseFrames, expect, phase_frames
 from cortexwave.view.phase_maps import (
-    PhaseFrames,
     bare,
     draw_arrows,
     electrode_dots,
-    expect,
     field_text,
     length_bar,
-    phase_frames,
 )
 from cortexwave.view.selection import evenly, milliseconds, shown_unit
 from cortexwave.view.wave_events import (

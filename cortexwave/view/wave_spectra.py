@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from cortexwave.errors import InputError
 from cortexwave.view import pieces
 from cortexwave.view.colours import SERIES, ColourScale, number
-from cortexwave.view.phase_maps import expect
+from cortexwave.view.phase_frames import expect
 from cortexwave.view.wave_events import KIND_COLOURS, event_kinds
 
 _RANGE = 40.0  # dB shown below the greatest, at most

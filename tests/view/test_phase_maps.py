@@ -9,11 +9,8 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.quiver import Quiver
 
 from cortexwave.errors import InputError, SchemaError
-from cortexwave.view.phase_maps import (
-    draw_phase_map,
-    draw_phase_sequence,
-    phase_frames,
-)
+from cortexwave.view.phase_frames import phase_frames
+from cortexwave.view.phase_maps import draw_phase_map, draw_phase_sequence
 
 WAVENUMBER = 2 * np.pi / 6.0  # rad/mm
 ATTRIBUTES = {"variable": "lfp", "band": [5.0, 40.0], "phase_method": "generalized",
