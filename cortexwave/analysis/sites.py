@@ -210,7 +210,7 @@ def _in_plane(values: xr.DataArray, positions: np.ndarray) -> np.ndarray:
     z = np.asarray(values["z"].values, dtype=float)
     if not np.isfinite(z).all():
         return positions
-    from cortexwave.lab.grid_finding import in_plane
+    from cortexwave.lab.best_plane import in_plane
 
     return in_plane(np.column_stack([positions, z]))[0]
 

@@ -7,8 +7,9 @@ import scipy.spatial
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.lab.best_plane import in_plane
 from cortexwave.lab.electrodes import electrodes_of
-from cortexwave.lab.grid_finding import find_grid, in_plane
+from cortexwave.lab.grid_finding import find_grid
 
 _WIDEST = 64  # places across a drawing
 _STRAIGHT = 1.0  # deg; a grid turned by less is drawn as it stands

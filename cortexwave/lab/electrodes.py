@@ -135,7 +135,7 @@ def electrodes_of(recording: xr.Dataset) -> Electrodes:
 
 def electrodes_in(path: str | Path) -> Electrodes:
     """The electrodes of a recording's file, those in space in their best plane."""
-    from cortexwave.lab.grid_finding import in_plane
+    from cortexwave.lab.best_plane import in_plane
     from cortexwave.recording.reader import open_recording
 
     with open_recording(path) as recording:

@@ -8,15 +8,12 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from cortexwave.errors import InputError
+from cortexwave.lab.best_plane import FLAT, in_plane
+from cortexwave.lab.grid_fitting import BESIDE, direction_of_rows, fitted_lattice, rms
 
-_STRIP = 0.35  # of the pitch: neighbours along one axis are so close along the other
-_BESIDE = 1.3  # pitches: within are neighbours along rows and columns, no diagonals
-_AGREE = 0.5  # mean resultant of the directions of neighbours, four-fold, of a grid
-_NEAR = 129  # electrodes among which the next in a row and a column are sought
 _BENT = 0.25  # pitches off the plane
 _EMPTIEST = 16  # sites per electrode
 _NO_WORSE = 1.15  # an upright grid is taken where it fits nearly as well
-_FLAT = 1e-9  # of the extent: rounding
 _SHARPEST = 45.0  # deg between steps of a strip: a corner of a grid has 90
 
 
@@ -85,10 +82,12 @@ def _rows_and_columns(
     at: np.ndarray, plane: np.ndarray, off_plane: np.ndarray, least: float,
     tolerance: float, names: list[str],
 ) -> Grid:  # fmt: skip
-    turn = _direction(plane, least)
-    found = _fitted(plane, turn, least, upright=False)
-    straight = _fitted(plane, 0.0, least, upright=True) if abs(turn) < 0.2 else None
-    if straight and _rms(straight[2]) <= _NO_WORSE * _rms(found[2]) + _FLAT * least:
+    turn = direction_of_rows(plane, least)
+    found = fitted_lattice(plane, turn, least, upright=False)
+    straight = (
+        fitted_lattice(plane, 0.0, least, upright=True) if abs(turn) < 0.2 else None
+    )
+    if straight and rms(straight[2]) <= _NO_WORSE * rms(found[2]) + FLAT * least:
         found = straight
     index, basis, off, origin = found
     off_site = np.hypot(*off.T)
@@ -145,7 +144,7 @@ def _strip(
     if len(at) < 3 or np.abs(apart / pitch - 1).max() > 2 * tolerance:
         return None
     turns = np.sum(steps[1:] * steps[:-1], axis=1) / (apart[1:] * apart[:-1])
-    pairs = len(KDTree(at).query_pairs(_BESIDE * pitch))
+    pairs = len(KDTree(at).query_pairs(BESIDE * pitch))
     if turns.min() < np.cos(np.radians(_SHARPEST)) or pairs > len(at) - 1:
         return None
     place = np.empty(len(at), dtype=int)
@@ -189,43 +188,6 @@ def _on_surface(
     return measured[0], measured[1], True
 
 
-def in_plane(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n, 2) within the plane that fits (n, 3) best, and distances from it.
-
-    The plane is turned into that of x and y by the shortest way, about the middle of
-    the positions. Signed distances (n,) in mm; the plane is of least squares.
-    """
-    at = np.asarray(positions, dtype=float)
-    if at.shape[1] == 2:
-        return at, np.zeros(len(at))
-    middle = at.mean(axis=0)
-    spread = at - middle
-    extent = max(float(np.abs(spread).max()), 1e-30)
-    if np.abs(spread[:, 2]).max() <= _FLAT * extent:
-        return at[:, :2], spread[:, 2]
-    values, axes = np.linalg.svd(spread, full_matrices=True)[1:]
-    if len(values) < 2 or values[1] <= 1e-6 * values[0]:
-        # on a line every plane fits: the one that is least steep
-        along = axes[0]
-        normal = np.array([0.0, 0.0, 1.0]) - along[2] * along
-        if np.linalg.norm(normal) < 1e-6:
-            normal = np.array([1.0, 0.0, 0.0])
-        normal /= np.linalg.norm(normal)
-    else:
-        normal = axes[2]
-    leading = 2 if abs(normal[2]) > 1e-9 else int(np.argmax(np.abs(normal)))
-    normal = normal * np.sign(normal[leading])
-    turned = spread @ _turn_up(normal).T
-    return turned[:, :2] + middle[:2], turned[:, 2]
-
-
-def _turn_up(normal: np.ndarray) -> np.ndarray:
-    """The shortest rotation that takes a unit vector, not down, to +z (Rodrigues)."""
-    x, y, z = normal
-    cross = np.array([[0, 0, -x], [0, 0, -y], [x, y, 0]])
-    return np.eye(3) + cross + cross @ cross / (1 + z)
-
-
 def _nearest(plane: np.ndarray, names: list[str]) -> float:
     """Median distance to the next electrode, in mm."""
     distance, which = KDTree(plane).query(plane, k=2)
@@ -238,98 +200,6 @@ def _nearest(plane: np.ndarray, names: list[str]) -> float:
             f"electrodes {names[closest]} and {names[twin]} stand on one place"
         )
     return pitch
-
-
-def _direction(plane: np.ndarray, least: float) -> float:
-    """Rotation (rad, -pi/4 to pi/4) of rows and columns, seen in neighbours."""
-    pairs = KDTree(plane).query_pairs(_BESIDE * least, output_type="ndarray")
-    step = plane[pairs[:, 1]] - plane[pairs[:, 0]]
-    # a row and a column look alike four-fold
-    mean = np.mean(np.exp(4j * np.arctan2(step[:, 1], step[:, 0])))
-    if abs(mean) < _AGREE:
-        raise InputError(
-            f"no grid: neighbouring electrodes, some {least:.3g} mm apart, lie in all "
-            f"directions (they agree to {abs(mean):.2f}, 1 is a grid)"
-        )
-    return float(np.angle(mean) / 4)
-
-
-def _fitted(
-    plane: np.ndarray, turn: float, least: float, *, upright: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Index (n, 2) along x and y, basis (2, 2) in rows, distances (n, 2), origin (2,).
-
-    The basis is fitted from the middle outwards, so that a slightly wrong pitch or
-    rotation never adds up to a site.
-    """
-    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    steps = _steps(plane @ axes.T, least)
-    basis = axes * np.array(steps)[:, None]
-    middle = plane.mean(axis=0)
-    origin = plane[np.argmin(np.hypot(*(plane - middle).T))].copy()
-    from_middle = np.hypot(*(plane - origin).T)
-    reach = 2.5 * max(steps)
-    while True:
-        inside = from_middle <= reach
-        for _ in range(3):
-            index = np.rint((plane - origin) @ np.linalg.inv(basis))
-            basis, origin = _least_squares(
-                plane[inside], index[inside], basis, upright=upright
-            )
-        if inside.all():
-            break
-        reach *= 1.5
-    index = np.rint((plane - origin) @ np.linalg.inv(basis)).astype(int)
-    return index, basis, plane - origin - index @ basis, origin
-
-
-def _steps(turned: np.ndarray, least: float) -> tuple[float, float]:
-    """Pitch along each axis: the median distance to the next in the same row, column.
-
-    An axis along which there is but one row or column has the pitch of the other.
-    """
-    found: list[float] = []
-    near = KDTree(turned).query(turned, k=min(len(turned), _NEAR))[1]
-    step = np.abs(turned[near] - turned[:, None])  # (n, near, 2)
-    for axis in (0, 1):
-        along, aside = step[..., axis].copy(), step[..., 1 - axis]
-        along[(aside > _STRIP * least) | (along < 0.5 * least)] = np.inf
-        nearest = along.min(axis=1)
-        nearest = nearest[np.isfinite(nearest)]
-        found.append(float(np.median(nearest)) if nearest.size else np.nan)
-    known = [step for step in found if np.isfinite(step)]
-    if not known:
-        raise InputError("no grid: no two electrodes stand in a row or column")
-    return tuple(step if np.isfinite(step) else known[0] for step in found)  # type: ignore[return-value]
-
-
-def _least_squares(
-    plane: np.ndarray, index: np.ndarray, before: np.ndarray, *, upright: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Basis and origin of the right-angled grid that fits sites of known index best."""
-    middle, site = plane.mean(axis=0), index.mean(axis=0)
-    at, sites = plane - middle, index - site
-    several = np.ptp(index, axis=0) > 0
-    turn = 0.0 if upright else float(np.arctan2(before[0, 1], before[0, 0]))
-    steps = np.hypot(*before.T)
-    for _ in range(1 if upright else 4):  # pitches and the turn, each given the other
-        axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        along = at @ axes.T
-        for axis in np.flatnonzero(several):
-            steps[axis] = (sites[:, axis] @ along[:, axis]) / np.sum(
-                sites[:, axis] ** 2
-            )
-        if not upright:
-            due = sites * steps
-            cross = np.sum(due[:, 0] * at[:, 1] - due[:, 1] * at[:, 0])
-            turn = float(np.arctan2(cross, np.sum(due * at)))
-    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    basis = axes * steps[:, None]
-    return basis, middle - site @ basis
-
-
-def _rms(off: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.sum(off**2, axis=1))))
 
 
 def _clean(at: np.ndarray, least: float) -> np.ndarray:

@@ -10,7 +10,8 @@ import xarray as xr
 
 from cortexwave.errors import InputError
 from cortexwave.lab.array_maps import electrode_map
-from cortexwave.lab.grid_finding import find_grid, in_plane
+from cortexwave.lab.best_plane import in_plane
+from cortexwave.lab.grid_finding import find_grid
 from cortexwave.lab.grids import to_channels, to_grid
 from cortexwave.lab.reading import lab_signals
 from cortexwave.lab.signals import Contacts, Signal, as_recording
