@@ -13,8 +13,10 @@ import numpy as np
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.bare import Bare, bare_signal
-from cortexwave.lab.sidecar import Shown, number_of, sidecar_of
+from cortexwave.lab.sidecar import sidecar_of
+from cortexwave.lab.sidecar_template import Shown
 from cortexwave.lab.signals import Signal
+from cortexwave.lab.tables import number_of
 
 _EVERY = 1024  # rows of a text between two places that are remembered
 _LONGEST_ROW = 1 << 20  # bytes

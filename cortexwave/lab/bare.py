@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from cortexwave.errors import RecordingError
-from cortexwave.lab.sidecar import Shown, Sidecar, check_pitch, lattice_axes
+from cortexwave.lab.sidecar import Sidecar, check_pitch, lattice_axes
 from cortexwave.lab.sidecar_contacts import labelled_contacts, labels_of
+from cortexwave.lab.sidecar_template import Shown
 from cortexwave.lab.signals import Signal
 
 

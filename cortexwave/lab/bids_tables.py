@@ -16,8 +16,9 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError, RecordingError
+from cortexwave.lab.contact_units import positions_in_mm
 from cortexwave.lab.mne_raw import annotated_events
-from cortexwave.lab.sidecar import number_of, positions_in_mm, read_table
+from cortexwave.lab.tables import number_of, read_table
 from cortexwave.schema import events_table
 
 # Contacts of one head: more than a quarter of a millimetre, less than a head apart.

@@ -9,7 +9,7 @@ import numpy as np
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.bare import Bare, Container
-from cortexwave.lab.sidecar import Shown
+from cortexwave.lab.sidecar_template import Shown
 
 # Deflate makes at most 1032 bytes of one; a dataset that claims more is absurd.
 _DENSEST = 1032

@@ -16,7 +16,7 @@ import numpy as np
 
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.lab.bare import Bare, Container
-from cortexwave.lab.sidecar import Shown
+from cortexwave.lab.sidecar_template import Shown
 
 _NUMBERS = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32",
             "int64", "uint64", "logical")  # fmt: skip

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError, RecordingError
-from cortexwave.lab.sidecar import positions_in_mm
+from cortexwave.lab.contact_units import positions_in_mm
 from cortexwave.lab.signals import Contacts, Signal
 from cortexwave.schema import events_table
 

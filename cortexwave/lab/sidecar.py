@@ -13,10 +13,7 @@ points up, falls with them.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,8 +21,10 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator
 
 from cortexwave.documents import Document, Source, read_document
-from cortexwave.errors import InputError, ProtocolError, RecordingError
+from cortexwave.errors import InputError, ProtocolError
 from cortexwave.faults import check_document, fault_error
+from cortexwave.lab.contact_units import CLOSEST, WIDEST
+from cortexwave.lab.sidecar_template import Shown, template
 from cortexwave.units import (
     Frequency,
     Length,
@@ -34,10 +33,6 @@ from cortexwave.units import (
     quantity,
     quantity_field,
 )
-
-CLOSEST, WIDEST = 0.01, 100.0  # mm; no array has its contacts closer or wider
-LENGTHS = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}  # mm
-_LARGEST_TABLE = 1 << 24  # bytes; of a million contacts
 
 
 def _text(value: object) -> object:
@@ -157,16 +152,6 @@ class Sidecar(Document):
         return {name: getattr(self, name) for name in named if getattr(self, name)}
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a file shows of an array without a sidecar."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    labels: tuple[str, ...] = ()
-
-
 def sidecar_of(
     path: Path, arrays: Sequence[Shown], given: str | Path | None = None
 ) -> Sidecar:
@@ -187,52 +172,6 @@ def sidecar_of(
     sidecar: Sidecar = check_document(Sidecar, source)
     sidecar._source = source
     return sidecar
-
-
-def template(path: Path, arrays: Sequence[Shown]) -> str:
-    """A sidecar for a file, filled with what the file itself shows."""
-    # the largest array is the likeliest signal
-    first = max(arrays, key=lambda array: int(np.prod(array.shape, dtype=object)))
-    size = " x ".join(str(length) for length in first.shape) or "a single number"
-    lines = [f"# {path.with_suffix('.yaml').name}: what {path.name} does not say"]
-    if first.name:
-        others = "; ".join(f"{array.name} ({' x '.join(map(str, array.shape))})"
-                           for array in arrays[:20])  # fmt: skip
-        lines.append(f"variable: {first.name}  # there are {others}")
-    axes = _likely_axes(first.shape)
-    lines += [
-        f"axes: [{', '.join(axes)}]  # of {size} ({first.dtype}): time, channel; or "
-        "row, column, time",
-        "rate: ___ Hz",
-        "units: ___  # uV, mV, V; counts with the line `gain: 0.25 uV`; 1 for none",
-    ]
-    if first.labels:
-        labels = ", ".join(first.labels[:4]) + (", ..." if first.labels[4:] else "")
-        lines.append(f"# leave_out: []  # columns that are no channels, of {labels}")
-    elif "channel" in axes:
-        lines.append("# channels: [___, ___]  # labels; without it ch1, ch2, ...")
-    if "row" in axes:
-        lines += ["positions: {pitch: ___ mm, first: ___}  # first: the corner where "
-                  "row 0, column 0 stands, such as upper left"]  # fmt: skip
-    else:
-        lines += [
-            "# positions: {file: electrodes.csv}  # beside this; columns label, "
-            "x_mm, y_mm",
-            "# positions: {unit: mm, table: {ch1: [0.0, 0.4]}}",
-            "# positions: {pitch: ___ mm, shape: [10, 10], first: upper left, order: "
-            "along rows}",
-        ]
-    lines += ["# bad: []", "# reference: ___", "# subject: ___", "# session: ___"]
-    return "\n".join(lines) + "\n"
-
-
-def _likely_axes(shape: tuple[int, ...]) -> list[str]:
-    """The longest axis is the likeliest time."""
-    names = {1: [], 2: ["channel"], 3: ["row", "column"]}.get(len(shape))
-    if names is None:
-        return ["___"] * len(shape)
-    longest = shape.index(max(shape))
-    return [*names[:longest], "time", *names[longest:]]
 
 
 def lattice_axes(
@@ -279,92 +218,3 @@ def check_pitch(sidecar: Sidecar, pitch: float) -> None:
         raise sidecar.fault(("positions", "pitch"), (
             f"{pitch:g} mm; contacts stand {CLOSEST:g} to {WIDEST:g} mm apart"
         ))  # fmt: skip
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a small csv or tsv file whose first row names the columns."""
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_LARGEST_TABLE + 1)
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{path} is not a text file in UTF-8") from error
-    if len(raw) > _LARGEST_TABLE or "\x00" in text:
-        raise RecordingError(f"{path} is not a table of at most 16 MiB of text")
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise RecordingError(f"{path} is not a table: {error}") from error
-    while lines and not lines[-1]:
-        lines.pop()
-    header = [name.strip() for name in lines[0]] if lines else []
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if not header or twice:
-        wrong = f"names {', '.join(twice)} twice" if twice else "is absent"
-        raise RecordingError(f"{path}:1: the row of column names {wrong}")
-    rows = []
-    for line, cells in enumerate(lines[1:], start=2):
-        if len(cells) != len(header):
-            raise RecordingError(
-                f"{path}:{line}: {len(cells)} values, but {len(header)} columns"
-            )
-        values = [cell.strip() for cell in cells]
-        rows.append(dict(zip(header, values, strict=True)))
-    return rows
-
-
-def number_of(text: str, where: str) -> float:
-    """A number of a table; NaN where it is empty or n/a."""
-    if text.strip().lower() in ("", "n/a", "na", "nan"):
-        return np.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.inf
-    if not np.isfinite(value):
-        raise InputError(f"{where}: {text!r} is not a number; n/a where it is unknown")
-    return value
-
-
-def positions_in_mm(
-    positions: np.ndarray, unit: str, *, span: tuple[float, float] = (0.0, np.inf)
-) -> np.ndarray:
-    """(contact, 3) mm of positions (contact, 2 or 3) in a unit of length.
-
-    Raises `InputError` where the pitch (median distance to the nearest contact) is
-    outside 0.01 to 100 mm, or the largest extent along an axis outside `span` (mm):
-    the unit is then wrong, and the message says which would fit.
-    """
-    given = np.full((len(positions), 3), np.nan)
-    given[:, : np.shape(positions)[1]] = positions
-    known = given[np.isfinite(given[:, :2]).all(axis=1)]
-    places = np.unique(np.where(np.isfinite(known), known, 0.0), axis=0)  # z absent: 0
-    if len(places) < 2:
-        return given * LENGTHS[unit]
-    pitch, extent = _pitch(places), float(np.ptp(places, axis=0).max())
-    fits = {
-        name: pitch * factor for name, factor in LENGTHS.items()
-        if CLOSEST <= pitch * factor <= WIDEST
-        and span[0] <= extent * factor <= span[1]
-    }  # fmt: skip
-    if unit in fits:
-        return given * LENGTHS[unit]
-    factor = LENGTHS[unit]
-    better = " or ".join(f"{name} ({at:.3g} mm)" for name, at in fits.items())
-    raise InputError(
-        f"positions in {unit} put contacts {pitch * factor:.3g} mm apart over "
-        f"{extent * factor:.3g} mm, which is no array "
-        f"(apart {CLOSEST:g} to {WIDEST:g} mm"
-        + (f", over {span[0]:g} to {span[1]:g} mm" if span[0] else "") + "); "
-        + (f"they would fit in {better}" if better else "no unit of length would fit")
-    )  # fmt: skip
-
-
-def _pitch(places: np.ndarray) -> float:
-    """Median distance to the nearest other contact, in the unit of the places."""
-    from scipy.spatial import cKDTree
-
-    return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))

@@ -9,14 +9,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 import numpy as np
 
 from cortexwave.errors import InputError
-from cortexwave.lab.sidecar import (
-    Sidecar,
-    lattice_positions,
-    number_of,
-    positions_in_mm,
-    read_table,
-)
+from cortexwave.lab.contact_units import positions_in_mm
+from cortexwave.lab.sidecar import Sidecar, lattice_positions
 from cortexwave.lab.signals import Contacts
+from cortexwave.lab.tables import number_of, read_table
 
 _LABELS = ("label", "name", "channel", "electrode")
 _CLOCKS = ("time", "t", "timestamp", "timestamps", "sample", "samples")

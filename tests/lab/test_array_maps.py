@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from cortexwave.errors import InputError, UnitError
-from cortexwave.lab.array_maps import electrode_map, read_cmp, read_table
+from cortexwave.lab.array_maps import electrode_map
+from cortexwave.lab.cmp_maps import read_cmp
 from cortexwave.lab.electrodes import Electrodes, electrodes_at, electrodes_of, turned
 from cortexwave.lab.grid_finding import find_grid
+from cortexwave.lab.table_maps import read_table
 
 _LAB = Path(__file__).resolve().parents[3] / "shared" / "lab"
 CORNERS = {(0.0, 0.0), (3.6, 0.0), (0.0, 3.6), (3.6, 3.6)}

@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 from cortexwave.errors import InputError, ProtocolError
-from cortexwave.lab.sidecar import (
-    Shown,
-    Sidecar,
-    lattice_axes,
-    number_of,
-    positions_in_mm,
-    read_table,
-    sidecar_of,
-    template,
-)
+from cortexwave.lab.contact_units import positions_in_mm
+from cortexwave.lab.sidecar import Sidecar, lattice_axes, sidecar_of
+from cortexwave.lab.sidecar_template import Shown, template
+from cortexwave.lab.tables import number_of, read_table
 
 GOOD = "axes: [time, channel]\nrate: 1 kHz\nunits: uV\n"
 
