@@ -23,7 +23,8 @@ from cortexwave.learning.hidden_states import (
     read_out,
     save_hidden,
 )
-from cortexwave.learning.weights import Weights, save_weights, weights_of
+from cortexwave.learning.network_weights import weights_of
+from cortexwave.learning.weights import Weights, save_weights
 from cortexwave.preparation import prepare
 from cortexwave.protocol.document import load_protocol
 from cortexwave.recording.files import install

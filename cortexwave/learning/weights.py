@@ -1,4 +1,4 @@
-"""Trained weights in one HDF5 file of arrays, and the wave RNN that they are.
+"""Trained weights in one HDF5 file of arrays.
 
 u (out, in, ky, kx) as cross-correlation, V (input, feature, y, x), bias (feature, y,
 x); W (output, feature, y, x) and W_bias (output) where the readout is linear. The
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -31,31 +31,11 @@ from cortexwave.recording.replacing import replacing
 from cortexwave.sheet.arrays import read_array
 from cortexwave.sheet.lattice import Boundary
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from cortexwave.learning.wave_rnn import WaveRNN
-
 _FORMAT = "cortexwave_weights"
 _VERSION = 1
 _SUFFIXES = (".h5", ".hdf5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _OURS = (_FORMAT, "activation", "boundary", "step")
-_WHY_NO_SHEET = {
-    "relabelled_wave_rnn": "it shows its sites in a random order, in which no kernel "
-    "couples neighbours; its attribute `wave` is the network that can be exported",
-    "local_rnn": "its kernel differs from site to site; a sheet has one for all",
-    "identity_rnn": "every unit is coupled to every other by a weight of its own; a "
-    "sheet couples neighbours by one kernel",
-    "lstm": "its units have gates and a second state; a sheet of leaky_rate has none",
-    "gru": "its units have gates; a sheet of leaky_rate has none",
-    "coupled_oscillator": "its units are oscillators with a velocity, coupled all to "
-    "all; leaky_rate has one state and one kernel",
-    "neural_wave_machine": "its units are oscillators with a velocity; leaky_rate has "
-    "one state",
-    "linear": "it has no state that goes from step to step",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,55 +133,6 @@ def load_weights(path: Path | str) -> Weights:
     return weights
 
 
-def weights_of(network: nn.Module, *, step: float) -> Weights:
-    """The weights of a wave RNN whose time step lasts `step` s.
-
-    W is None where the readout is an MLP or weights time courses. Raises
-    `InputError` for a network that cannot be a sheet, saying why.
-    """
-    from cortexwave.learning.wave_rnn import WaveRNN
-
-    if not isinstance(network, WaveRNN):
-        kind = str(getattr(network, "kind", type(network).__name__))
-        why = _WHY_NO_SHEET.get(kind, "only a wave RNN, one kernel for all sites, is")
-        raise InputError(f"a network of kind '{kind}' is no sheet: {why}")
-    readout = network.linear_readout()
-    W, W_bias = (None, None) if readout is None else map(_float64, readout)
-    return Weights(
-        u=_float64(network.u), V=_float64(network.V),
-        bias=_bias(network), W=W, W_bias=W_bias,
-        activation=network.activation, boundary=network.boundary,
-        step=float(step),
-    )  # fmt: skip
-
-
-def network_of(
-    weights: Weights, *, every_step: bool = True, dtype: torch.dtype | None = None,
-    backend: str = "auto",
-) -> WaveRNN:  # fmt: skip
-    """The wave RNN of weights, in float64 unless `dtype` says otherwise.
-
-    Answers at every step, or after the last one. Without W it has no outputs: its
-    answers have length 0, its states are the sheet's.
-    """
-    import torch
-
-    from cortexwave.learning.readouts import LinearReadout
-    from cortexwave.learning.wave_rnn import WaveRNN
-
-    def tensor(values: np.ndarray) -> torch.Tensor:
-        return torch.tensor(values, dtype=dtype or torch.float64)
-
-    W = np.zeros((0, *weights.bias.shape)) if weights.W is None else weights.W
-    W_bias = np.zeros(len(W)) if weights.W_bias is None else weights.W_bias
-    return WaveRNN(
-        tensor(weights.u), tensor(weights.V), tensor(weights.bias), None,
-        LinearReadout(tensor(W), tensor(W_bias)),
-        activation=weights.activation, boundary=weights.boundary,
-        every_step=every_step, backend=backend,
-    )  # fmt: skip
-
-
 def _digest(weights: Weights) -> str:
     """SHA-256 of the arrays, their names and shapes, in a fixed order."""
     parts = [f"{name}{array.shape}".encode() + array.astype("<f8").tobytes()
@@ -225,18 +156,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_plain(part) for part in value)
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _bias(network: WaveRNN) -> np.ndarray:
-    """Both biases, added in float64: their sum would be rounded in the network's."""
-    site = _float64(network.site_bias)
-    if network.channel_bias is None:
-        return site
-    return site + _float64(network.channel_bias)[:, None, None]
-
-
-def _float64(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().double().numpy().copy()
 
 
 def _check_place(path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_network_without_room_is_named_with_its_size(
     def no_memory(*_):
         raise MemoryError
 
-    monkeypatch.setattr("cortexwave.learning.building._built", no_memory)
+    monkeypatch.setattr("cortexwave.learning.building.network_made", no_memory)
     assert_named(shape, document, without)
 
 
@@ -95,7 +95,7 @@ def test_torchs_want_of_memory_is_named_and_other_faults_go_through(monkeypatch)
     def fails(*_):
         raise RuntimeError(told)
 
-    monkeypatch.setattr("cortexwave.learning.building._built", fails)
+    monkeypatch.setattr("cortexwave.learning.building.network_made", fails)
     assert_named(COPY, {"kind": "identity_rnn", "units": 100}, 12_000)
     told = "another fault"
     with pytest.raises(RuntimeError, match="another fault"):

@@ -21,6 +21,7 @@ from cortexwave.learning.network_documents import (
     LinearDocument,
     WaveRNNDocument,
 )
+from cortexwave.learning.network_weights import network_of
 from cortexwave.learning.readout_documents import MLPReadout, TimeCourseReadout
 from cortexwave.learning.sheets import (
     export_sheet,
@@ -29,7 +30,7 @@ from cortexwave.learning.sheets import (
     save_hidden,
 )
 from cortexwave.learning.tasks import Shape
-from cortexwave.learning.weights import Weights, load_weights, network_of
+from cortexwave.learning.weights import Weights, load_weights
 from cortexwave.schema import RECORDING, validate
 
 COPY = Shape(inputs=10, outputs=9, steps=12, every_step=True, loss="cross_entropy")

@@ -23,14 +23,13 @@ from cortexwave.learning.network_documents import (
     RelabelledWaveRNNDocument,
     WaveRNNDocument,
 )
+from cortexwave.learning.network_weights import network_of, weights_of
 from cortexwave.learning.readout_documents import MLPReadout, TimeCourseReadout
 from cortexwave.learning.tasks import Shape
 from cortexwave.learning.weights import (
     Weights,
     load_weights,
-    network_of,
     save_weights,
-    weights_of,
 )
 
 COPY = Shape(inputs=10, outputs=9, steps=30, every_step=True, loss="cross_entropy")
