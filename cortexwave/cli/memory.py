@@ -107,10 +107,8 @@ def read_from(document: Path, file: Path) -> list[Measurement]:
 
 def _asked(source: Source, file: Path) -> list[Measurement]:
     """The analyses of a document, held against the recording they are asked of."""
-    from cortexwave.errors import Fault, ProtocolError
     from cortexwave.faults import check_document
     from cortexwave.memory.covariates import covariate_names
-    from cortexwave.nodes import shown
     from cortexwave.protocol.analyses import Analyses, covariate_faults
     from cortexwave.recording.reader import open_recording
 
@@ -118,12 +116,9 @@ def _asked(source: Source, file: Path) -> list[Measurement]:
     if any(getattr(each, "covariates", None) for each in asked.analyses):
         with open_recording(file) as opened:
             known = covariate_names(opened)
-        faults = [
-            Fault(shown(path), message, source.line(path))
-            for path, message in covariate_faults(asked.analyses, known)
-        ]
+        faults = list(covariate_faults(asked.analyses, known))
         if faults:
-            raise ProtocolError(source.file, faults)
+            raise source.refusal(faults)
     return [_measurement(each) for each in asked.analyses]
 
 

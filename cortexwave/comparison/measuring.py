@@ -66,6 +66,7 @@ def wanted_of(study: Study) -> Wanted:
         asked.label, asked.window, tuple(asked.kinds) if asked.kinds else None,
         asked.permutations, asked.folds, asked.lags, study.band,
         study.noise_correlation,
+        tuple(asked.covariates) if asked.covariates else None,
     )  # fmt: skip
     return Wanted(study.band, study.surrogates, study.seed, memory)
 
@@ -119,7 +120,8 @@ def measure_part(part: Part, wanted: Wanted, folder: Path, key: str) -> Path:
         facts = facts_of_waves(recording, part, wanted, waves_path(part, folder))
         waves = time.monotonic() - began
         if wanted.memory is not None:
-            facts |= memory_facts(recording, part, wanted.memory, seed=wanted.seed)
+            facts |= memory_facts(recording, part, wanted.memory, seed=wanted.seed,
+                                  beside=opened)  # fmt: skip
             facts |= facts_of_link(recording, part, wanted)
         facts["events"].attrs |= {
             "took": time.monotonic() - began, "took_waves": waves,

@@ -20,6 +20,8 @@ from cortexwave.comparison.parts import Part
 from cortexwave.comparison.recording_facts import recording_facts
 from cortexwave.errors import InputError
 from cortexwave.memory.alignment import shift_aligned_generalisation
+from cortexwave.memory.controls import decoding_controls
+from cortexwave.memory.covariates import covariates_of
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.generalisation import temporal_generalisation
 from cortexwave.memory.identity import decode_identity
@@ -29,10 +31,11 @@ from cortexwave.memory.trials import Trials, trials_of
 READOUTS = (
     "identity", "filter_control", "elapsed_time", "generalisation", "alignment",
     "memory_function", "lag_position", "fisher_memory", "sequence", "phase_at_site",
-    "propagator", "topographic_shift",
+    "propagator", "topographic_shift", "controls",
 )  # fmt: skip
 # Moments at which a readout is made: more cost time, and show nothing more.
-_MOMENTS = {"identity": 60, "filter_control": 20, "alignment": 16, "elapsed_time": 30}
+_MOMENTS = {"identity": 60, "filter_control": 20, "alignment": 16, "elapsed_time": 30,
+            "controls": 4}  # fmt: skip
 _CONTROLS = 39  # surrogates of the filter control, each a filter and a decoding
 _SPEEDS, _DIRECTIONS = 6, 8  # velocities that are searched for a rigid shift
 
@@ -49,6 +52,7 @@ class MemoryWanted:
     lags: int
     band: tuple[float, float]
     noise_correlation: float | None = None
+    covariates: tuple[str, ...] | None = None
 
     def settings(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -57,9 +61,12 @@ class MemoryWanted:
 
 def memory_facts(
     recording: xr.Dataset, part: Part, wanted: MemoryWanted, *, seed: int,
-    names: Collection[str] = READOUTS,
+    names: Collection[str] = READOUTS, beside: xr.Dataset | None = None,
 ) -> Facts:  # fmt: skip
-    """The tables of `READOUTS` that are named, each made or with its reason."""
+    """The tables of `READOUTS` that are named, each made or with its reason.
+
+    Covariates are those of `beside`, the recording with the channels that are no sites.
+    """
     facts: Facts = {}
     try:
         trials = trials_of(
@@ -87,6 +94,13 @@ def memory_facts(
         ),
         "alignment": lambda given: _aligned(given, wanted, seed),
     }  # fmt: skip
+    if wanted.covariates:
+        readouts["controls"] = lambda given: decoding_controls(
+            given, times=_times(given, "controls", after=True), seed=seed,
+            covariates=covariates_of(recording, given, wanted.covariates or (),
+                                     beside=beside),
+            count=wanted.folds, permutations=wanted.permutations,
+        )  # fmt: skip
     for name, readout in readouts.items():
         if name in names:
             facts[name] = _made(name, readout, trials, missing)

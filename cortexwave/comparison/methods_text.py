@@ -116,7 +116,7 @@ def _memory(found: Comparison) -> str:
     for name in ("identity", "elapsed_time", "generalisation", "alignment",
                  "memory_function", "lag_position", "fisher_memory", "sequence",
                  "phase_at_site", "propagator", "topographic_shift", "filter_control",
-                 "wave_information", "wave_share"):  # fmt: skip
+                 "controls", "wave_information", "wave_share"):  # fmt: skip
         for session in (*found.lab, *found.model):
             table = session.tables[0].get(name)
             if table is not None and not reason_of(table):

@@ -30,7 +30,7 @@ class Part:
     """One recording of a session, and what is left out of it.
 
     `channels` (label, reason) and `times` (start, stop in s, reason); `number` of the
-    file within the session.
+    file within the session. Channels named in `covariates` are no sites either.
     """
 
     side: Side
@@ -41,6 +41,7 @@ class Part:
     variable: str | None = None
     channels: tuple[tuple[str, str], ...] = ()
     times: tuple[tuple[float, float, str], ...] = ()
+    covariates: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,6 +58,7 @@ def parts_of(study: Study, side: Side) -> list[Part]:
     material = study.lab if side == "lab" else study.model
     if not isinstance(material, Recordings):
         return []
+    covariates = tuple((study.memory.covariates if study.memory else None) or ())
     return [
         Part(
             side, subject.name, session.name, number,
@@ -65,6 +67,7 @@ def parts_of(study: Study, side: Side) -> list[Part]:
                   for label in each.labels),
             tuple((span.start, span.stop, span.reason)
                   for span in session.exclude.times),
+            covariates,
         )
         for subject in material.subjects
         for session in subject.sessions if session.excluded is None
@@ -128,7 +131,7 @@ def without_excluded(recording: xr.Dataset, part: Part) -> xr.Dataset:
         raise InputError(
             f"{part.file}: has a trial axis, and an excluded time names no trial"
         )
-    dead = np.isin(labels, [label for label, _ in part.channels])
+    dead = np.isin(labels, [*(label for label, _ in part.channels), *part.covariates])
     if "good" in recording.coords:
         dead |= ~np.asarray(recording["good"].values, dtype=bool)
     if dead.all():

@@ -36,9 +36,29 @@ def decoding_panel(found: Comparison) -> Panel:
             "percentile of what the filter alone keeps, and nothing is claimed before "
             "the dotted line. Right: time since onset by Gaussian likelihood, mean and "
             "sd of held-out snapshots; the band about the diagonal is the Cramer-Rao "
-            "bound of an unbiased estimate that knows the class."
+            f"bound of an unbiased estimate that knows the class.{_controlled(found)}"
         ),
     )
+
+
+def _controlled(found: Comparison) -> str:
+    """What covariates tell and leave, where the study names some."""
+    memory = found.study.memory
+    if memory is None or not memory.covariates:
+        return ""
+    rows = {"decoder": "as it is", "covariates": "of covariates alone",
+            "without_covariates": "less what they tell"}  # fmt: skip
+    told = [
+        f"{name}: " + ", ".join(
+            f"{words} {_two(table.sel(control=row), 'value')} "
+            f"(p {_two(table.sel(control=row), 'p')})" for row, words in rows.items()
+        )
+        for sessions in tables(found, "controls").values()
+        for name, table in sessions if "value" in table
+    ]  # fmt: skip
+    lacking = "" if told else f"not known: {reasons(found, 'controls')}"
+    return (f" Accuracy with covariates {', '.join(memory.covariates)}: "
+            f"{'; '.join(told) or lacking}.")  # fmt: skip
 
 
 def functions_panel(found: Comparison) -> Panel:

@@ -23,6 +23,7 @@ from cortexwave.comparison.primaries import (
 from cortexwave.comparison.study_material import Model, Recordings, Simulated
 from cortexwave.documents import Document, parse_document, read_document
 from cortexwave.faults import fault_error
+from cortexwave.protocol.analyses import Covariates, unknown_covariate
 from cortexwave.units import Angle, Duration, Frequency, Length, Position, Speed, Time
 from cortexwave.whole_documents import WholeDocument, whole_document
 
@@ -94,11 +95,16 @@ Calibration = Annotated[
 
 
 class Memory(Document):
-    """Trials of the memory readouts: `label` is the event column that is decoded."""
+    """Trials of the memory readouts: `label` is the event column that is decoded.
+
+    `covariates` name event columns of numbers and recorded fields (eye, pupil, running)
+    that might tell the same: the decoder is tried on them alone, and without them.
+    """
 
     label: Literal["stimulus", "item", "kind", "outcome", "x", "y"] = "stimulus"
     window: tuple[Time, Time]
     kinds: list[str] | None = None
+    covariates: Covariates | None = None
     permutations: int = Field(default=200, ge=19, le=100_000)
     folds: int = Field(default=10, ge=2, le=100)
     lags: int = Field(default=40, ge=1, le=10_000)
@@ -182,11 +188,13 @@ class Study(WholeDocument):
     @property
     def declared(self) -> str:
         """SHA-256 of what must not change once anything has been looked at."""
+        memory = None if self.memory is None else self.memory.model_dump(mode="json")
+        if memory is not None and memory["covariates"] is None:
+            del memory["covariates"]  # a declaration of before keeps its hash
         return declaration_hash({
             "primaries": self.chosen_primaries, "band": list(self.band),
             "calibration": self.calibration.model_dump(mode="json"),
-            "memory": None if self.memory is None
-            else self.memory.model_dump(mode="json"),
+            "memory": memory,
         })  # fmt: skip
 
 
@@ -209,11 +217,12 @@ def check_study_document(
 ) -> None:
     """Hold a study against the files it names: each is there, below its folder.
 
+    And its covariates against the lab's recordings, of which one at least has each.
     With recordings "to come" those may be absent: measures are best declared before
     there is anything to look at. Raises `ProtocolError` with every fault and its line.
     """
     waited = recordings_to_come(study) if recordings == "to come" else []
-    faults = list(_file_faults(study, waited))
+    faults = list(_file_faults(study, waited)) or list(_covariate_faults(study))
     if faults:
         raise study.source.refusal(faults)
 
@@ -241,6 +250,25 @@ def _file_faults(
             )
         elif not file.is_file() and name not in waited:
             yield path, f"{name}: there is no such file in {root}"
+
+
+def _covariate_faults(study: Study) -> Iterable[tuple[tuple[str | int, ...], str]]:
+    from cortexwave.memory.covariates import covariate_names
+    from cortexwave.recording.reader import open_recording
+
+    names = (study.memory.covariates if study.memory else None) or []
+    files = [study.folder / name for path, name in named_files(study)
+             if path[0] == "lab" and "files" in path]  # fmt: skip
+    if not names or not all(file.is_file() for file in files):
+        return
+    known: list[str] = []
+    for file in files:
+        with open_recording(file) as opened:
+            known += covariate_names(opened)
+    known = list(dict.fromkeys(known))
+    for place, name in enumerate(names):
+        if name not in known:
+            yield ("memory", "covariates", place), unknown_covariate(name, known)
 
 
 def named_files(study: Study) -> list[tuple[tuple[str | int, ...], str]]:

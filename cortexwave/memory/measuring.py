@@ -23,7 +23,7 @@ import xarray as xr
 from cortexwave import provenance
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.memory.controls import decoding_controls
-from cortexwave.memory.covariates import covariates_of
+from cortexwave.memory.covariates import covariates_of, without_channels
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.event_readouts import (
     interval_of_events,
@@ -154,9 +154,10 @@ def measured(recording: xr.Dataset, measurement: Measurement) -> xr.Dataset:
     cut = {name: given.pop(name) for name in _OF_TRIALS if name in given}
     if "read" in given:  # the window that times are told apart in
         given["window"] = given.pop("read")
-    trials = trials_of(recording, **cut)
-    if given.get("covariates"):
-        given["covariates"] = covariates_of(recording, trials, given["covariates"])
+    named = given.get("covariates") or []
+    trials = trials_of(without_channels(recording, named), **cut)
+    if named:
+        given["covariates"] = covariates_of(recording, trials, named)
     return OF_TRIALS[measurement.kind](trials, **given)
 
 

@@ -31,7 +31,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Nulls = Annotated[int, Field(ge=19, le=100_000)]
 Classifier = Literal["lda", "ridge"]
 Boundary = Literal["open", "periodic"]
-# event columns of numbers, or fields recorded beside the one that is read out
+# event columns of numbers, or fields and channels beside what is read out
 Covariates = Annotated[list[str], Field(min_length=1, max_length=100)]
 Window = tuple[Time, Time]
 Band = tuple[Frequency, Frequency]
@@ -282,5 +282,7 @@ def covariate_faults(
 
 def unknown_covariate(name: str, known: Sequence[str]) -> str:
     """That there is no covariate of a name, and which there are."""
-    return (f"there is no covariate '{name}'; event columns of numbers and recorded "
-            f"fields are {', '.join(known)}{nearest(name, known)}")  # fmt: skip
+    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+    return (f"there is no covariate '{name}'; event columns of numbers, fields and "
+            f"channels are {', '.join(known[:20])}{more}{nearest(name, known)}"
+            )  # fmt: skip

@@ -8,7 +8,11 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError
-from cortexwave.memory.covariates import covariate_names, covariates_of
+from cortexwave.memory.covariates import (
+    covariate_names,
+    covariates_of,
+    without_channels,
+)
 from cortexwave.memory.measuring import Measurement, measured
 from cortexwave.memory.trials import trials_from, trials_of
 
@@ -46,10 +50,11 @@ def _trials(recording, **given):
     return trials_of(recording, window=(-0.02, 0.08), variable="lfp", **given)
 
 
-def test_names_are_columns_of_numbers_and_fields(recording):
+def test_names_are_columns_of_numbers_fields_and_channels(recording):
     names = covariate_names(recording)
     # durations and y are all missing, kinds and stimuli are words
-    assert names == ["onset", "x", "trial", "outcome", "running", "lfp", "eye", "pupil"]
+    assert names == ["onset", "x", "trial", "outcome", "running", "lfp", "eye", "pupil",
+                     *(f"c{k}" for k in range(8))]  # fmt: skip
 
 
 def test_each_trial_has_its_events_numbers_and_its_own_stretch_of_a_field(recording):
@@ -94,9 +99,29 @@ def test_what_the_eye_alone_tells_is_found_by_the_declared_control(recording):
     assert said == "C6, 79 of 80 trials"
 
 
+def test_a_channel_that_is_a_covariate_is_no_site(recording):
+    lfp = recording.drop_vars(["eye", "pupil"])
+    less = without_channels(lfp, ["c0", "x"])
+    trials = _trials(less)
+    assert trials.values.shape[2] == 7
+    found = covariates_of(less, trials, ["x", "c0"], beside=lfp)
+    np.testing.assert_array_equal(
+        found[5, :, 1], lfp.lfp.sel(channel="c0").values[93:104]
+    )
+    asked = {"window": [-0.02, 0.08], "label": "stimulus", "variable": "lfp",
+             "times": [0.03, 0.05], "permutations": 19, "seed": 0}  # fmt: skip
+    rows = [measured(lfp, Measurement("decoding_controls", {**asked, **more}))
+            for more in ({}, {"covariates": ["c0"]})]  # fmt: skip
+    # it alone goes with the eye, and so with the stimulus: Phi(1.5 / 2) = 0.77, and
+    # three standard errors of 80 trials
+    for row, control in zip(rows, ("decoder", "covariates"), strict=True):
+        assert row.value.sel(control=control).item() == pytest.approx(0.77, abs=0.14)
+    assert rows[1].value.sel(control="decoder") < 0.64
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("eyes", "no covariate 'eyes'.*running, lfp, eye, pupil; did you mean 'eye'"),
+    [("eyes", "no covariate 'eyes'.*running, lfp, eye, .*; did you mean 'eye'"),
      ("stimulus", "no covariate 'stimulus'")],
 )  # fmt: skip
 def test_a_name_of_nothing_is_refused_with_those_there_are(recording, name, told):
