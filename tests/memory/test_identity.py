@@ -129,8 +129,8 @@ def test_blocks_that_differ_are_no_memory_unless_blocks_are_forgotten():
 @pytest.mark.parametrize("classifier", ["lda", "ridge"])
 @pytest.mark.parametrize("make", [_noise, _nested])
 def test_false_positives_are_five_in_a_hundred(make, classifier):
-    # 300 runs: the standard error of .05 is .013
-    assert 0.02 <= _rejected(300, make=make, classifier=classifier) <= 0.09
+    # asked for are 3 to 7 %: 99.9 % of shares of 1300 at .05 are within .02 of it
+    assert 0.03 <= _rejected(1300, make=make, classifier=classifier) <= 0.07
 
 
 def test_too_few_trials_are_undetermined_with_the_number_needed():

@@ -84,7 +84,7 @@ def test_symbols_that_never_came_are_not_decoded():
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [_noise, _frequent])
 def test_symbols_that_never_came_are_decoded_in_5_of_100_at_most(make):
-    assert _false_alarms(make, range(1000)) <= binom.isf(1e-3, 1000, 0.05)
+    assert _false_alarms(make, range(1300)) <= 0.07 * 1300  # of .05 in 99.9 %
 
 
 def test_symbols_are_dealt_to_sequences_of_as_many_copies():
