@@ -37,11 +37,12 @@ from cortexwave.lab.wanted import (
 )
 from cortexwave.recording.channels import Channels
 from cortexwave.recording.container import layout_of
+from cortexwave.recording.files import check_place
 from cortexwave.recording.layout import FieldLayout, RecordingLayout, Stored
 from cortexwave.recording.progress import Progress
 from cortexwave.recording.reader import opened, promised
 from cortexwave.recording.unit_table import spikes_within
-from cortexwave.recording.writer import RecordingWriter, check_place
+from cortexwave.recording.writer import RecordingWriter
 from cortexwave.stopping import stop_on_interrupt
 
 REQUEST = "import_request"  # the attribute from which a killed import goes on

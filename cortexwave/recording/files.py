@@ -1,4 +1,4 @@
-"""The file under a recording: is it HDF5, is it whole, is it free, is it on disk."""
+"""The file under a recording: is it HDF5, whole, free, on disk; may it be written."""
 
 from __future__ import annotations
 
@@ -79,6 +79,31 @@ def check_free(path: Path) -> None:
         os.close(handle)
 
 
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Raise `RecordingError` unless a recording may be written to this path."""
+    part = Path(f"{path}{PART}")
+    if path.is_dir():
+        raise RecordingError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise RecordingError(f"{path}: there is no folder {path.parent}")
+    if path.exists() and not overwrite:
+        raise RecordingError(
+            f"{path}: exists already; overwrite=True (--overwrite) replaces it"
+        )
+    if path.is_symlink() or (path.exists() and not _is_hdf5(path)):
+        raise RecordingError(
+            f"{path}: is no recording, and only recordings are overwritten; name "
+            "another file"
+        )
+    if part.exists():
+        check_free(part)
+        if not overwrite:
+            raise RecordingError(
+                f"{part}: left by a run that did not end; resume or recover that one, "
+                "or overwrite it"
+            )
+
+
 def sync(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -100,3 +125,8 @@ def install(written: Path, final: Path) -> None:
 
 def _busy(path: Path) -> str:
     return f"{path}: another process has it open; wait until that one ends"
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a path is a regular file that HDF5 wrote."""
+    return path.is_file() and bool(h5py.is_hdf5(path))

@@ -32,7 +32,7 @@ from cortexwave.recording.container import (
     fill,
     set_counter,
 )
-from cortexwave.recording.files import PART, check_free, install
+from cortexwave.recording.files import PART, check_place, install
 from cortexwave.recording.layout import FieldLayout, RecordingLayout
 from cortexwave.recording.recovery import open_part, recover
 
@@ -289,36 +289,6 @@ def _ahead(
             yield done[0], done[1].result()
     for offset, future in waiting:
         yield offset, future.result()
-
-
-def check_place(path: Path, *, overwrite: bool) -> None:
-    """Raise `RecordingError` unless a recording may be written to this path."""
-    part = Path(f"{path}{PART}")
-    if path.is_dir():
-        raise RecordingError(f"{path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise RecordingError(f"{path}: there is no folder {path.parent}")
-    if path.exists() and not overwrite:
-        raise RecordingError(
-            f"{path}: exists already; overwrite=True (--overwrite) replaces it"
-        )
-    if path.is_symlink() or (path.exists() and not _is_hdf5(path)):
-        raise RecordingError(
-            f"{path}: is no recording, and only recordings are overwritten; name "
-            "another file"
-        )
-    if part.exists():
-        check_free(part)
-        if not overwrite:
-            raise RecordingError(
-                f"{part}: left by a run that did not end; resume or recover that one, "
-                "or overwrite it"
-            )
-
-
-def _is_hdf5(path: Path) -> bool:
-    """Whether a path is a regular file that HDF5 wrote."""
-    return path.is_file() and bool(h5py.is_hdf5(path))
 
 
 def _failure(part: Path, error: OSError | RuntimeError) -> CortexwaveError:
