@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from cortexwave.learning.training_document import Training as Training
     from cortexwave.learning.training_document import load_training as load_training
     from cortexwave.learning.training_document import parse_training as parse_training
-    from cortexwave.learning.weights import load_weights as load_weights
+    from cortexwave.learning.weights_file import load_weights as load_weights
     from cortexwave.memory.alignment import (
         shift_aligned_generalisation as shift_aligned_generalisation,
     )
@@ -259,7 +259,7 @@ _HOME = {
     "load_protocol": "protocol.document",
     "load_study": "comparison.study_document",
     "load_training": "learning.training_document",
-    "load_weights": "learning.weights",
+    "load_weights": "learning.weights_file",
     "measure": "analysis.measures",
     "memory_function": "memory.memory_function",
     "model": "models",

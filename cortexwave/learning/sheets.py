@@ -24,7 +24,8 @@ from cortexwave.learning.hidden_states import (
     save_hidden,
 )
 from cortexwave.learning.network_weights import weights_of
-from cortexwave.learning.weights import Weights, save_weights
+from cortexwave.learning.weights import Weights
+from cortexwave.learning.weights_file import save_weights
 from cortexwave.preparation import prepare
 from cortexwave.protocol.document import load_protocol
 from cortexwave.recording.files import install

@@ -30,7 +30,8 @@ from cortexwave.learning.sheets import (
     save_hidden,
 )
 from cortexwave.learning.tasks import Shape
-from cortexwave.learning.weights import Weights, load_weights
+from cortexwave.learning.weights import Weights
+from cortexwave.learning.weights_file import load_weights
 from cortexwave.schema import RECORDING, validate
 
 COPY = Shape(inputs=10, outputs=9, steps=12, every_step=True, loss="cross_entropy")

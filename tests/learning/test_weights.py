@@ -26,11 +26,8 @@ from cortexwave.learning.network_documents import (
 from cortexwave.learning.network_weights import network_of, weights_of
 from cortexwave.learning.readout_documents import MLPReadout, TimeCourseReadout
 from cortexwave.learning.tasks import Shape
-from cortexwave.learning.weights import (
-    Weights,
-    load_weights,
-    save_weights,
-)
+from cortexwave.learning.weights import Weights
+from cortexwave.learning.weights_file import load_weights, save_weights
 
 COPY = Shape(inputs=10, outputs=9, steps=30, every_step=True, loss="cross_entropy")
 ONCE = Shape(inputs=1, outputs=10, steps=30, every_step=False, loss="cross_entropy")
@@ -137,7 +134,7 @@ import sys
 import numpy as np
 from dataclasses import replace
 from cortexwave.errors import DiskFullError
-from cortexwave.learning.weights import load_weights, save_weights
+from cortexwave.learning.weights_file import load_weights, save_weights
 
 weights = load_weights(sys.argv[1])
 try:
