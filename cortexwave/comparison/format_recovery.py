@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from cortexwave.comparison.facts_file import (
@@ -26,13 +25,13 @@ from cortexwave.comparison.facts_file import (
 )
 from cortexwave.comparison.measuring import Wanted, facts_key
 from cortexwave.comparison.memory_facts import MemoryWanted
+from cortexwave.comparison.packets import packets_like
 from cortexwave.comparison.parts import Part, without_excluded
 from cortexwave.comparison.processes import Progress, Work, working
-from cortexwave.comparison.response_reach import response_reach
 from cortexwave.comparison.rival_formats import rival_formats
 from cortexwave.comparison.session_values import SessionFacts
 from cortexwave.errors import InputError
-from cortexwave.memory.trials import Trials, trials_of
+from cortexwave.memory.trials import trials_of
 from cortexwave.provenance import sha256_of
 from cortexwave.recording.reader import open_recording
 
@@ -41,10 +40,6 @@ FOLDER, TABLE = "recovery", "format_recovery"
 # the simulations of the best, 1 of 1 + 20. A share of 20 of 20 is known to be above
 # .83 (Wilson).
 REPEATS = 20
-_MOMENTS = 16  # as of the search for a shift: more cost their square, and show no more
-_FEWEST_MOMENTS = 3
-_WIDEST = 0.1  # of the array: 2.5 widths at each end then leave half of it
-_TRAVEL = 0.5  # of what is left; the rest is for items to differ in
 
 
 @dataclass(frozen=True)
@@ -136,43 +131,17 @@ def recovered(asked: Asked, wanted: MemoryWanted, seed: int) -> xr.Dataset:
             without_excluded(opened, part), window=(0.0, wanted.window[1]),
             label=wanted.label, variable=part.variable, kinds=wanted.kinds,
         )  # fmt: skip
-    reach = response_reach(trials, seed=seed)
-    along = _extent(trials, asked.direction)
-    width = min(reach, _WIDEST * along)
-    trials = on_the_array(trials, speed=asked.speed, room=_TRAVEL * (along - 5 * width))
+    laid = packets_like(trials, speed=asked.speed, direction=asked.direction, seed=seed)
+    trials = laid.trials
     longest = trials.step * max(1, (trials.clock.size - 1) // 2)
     made = rival_formats(
-        trials, speed=asked.speed, direction=asked.direction, width=width,
-        longest=longest, repeats=REPEATS, seed=seed,
+        trials, speed=asked.speed, direction=asked.direction, width=laid.width,
+        centres=laid.centres, longest=longest, repeats=REPEATS, seed=seed,
     )  # fmt: skip
     scores = [made.fit.scores[str(n)] for n in made.recovery["simulated"].values]
     table = made.recovery.assign(score=("simulated", scores, {"units": "1"}))
     return table.assign_attrs(
         measure=TABLE, best=made.fit.best, usual=made.fit.usual, why=made.fit.reason,
-        reach=reach, time=float(trials.clock[-1]), moments=int(trials.clock.size),
+        reach=laid.reach, bounded=int(laid.bounded), time=float(trials.clock[-1]),
+        moments=int(trials.clock.size),
     )  # fmt: skip
-
-
-def on_the_array(trials: Trials, *, speed: float, room: float) -> Trials:
-    """Trials cut to the time in which a packet crosses `room` mm, at few moments.
-
-    Raises `InputError` where fewer than three frames are left.
-    """
-    kept = np.flatnonzero(trials.clock * speed <= room + 1e-9)
-    if kept.size < _FEWEST_MOMENTS:
-        raise InputError(
-            f"at {speed:.3g} mm/s a packet stays on the array for "
-            f"{1e3 * room / speed:.3g} ms, and frames are {1e3 * trials.step:.3g} ms "
-            f"apart; {_FEWEST_MOMENTS} are needed"
-        )
-    kept = kept[:: int(np.ceil(kept.size / _MOMENTS))]
-    return replace(trials, values=trials.values[:, kept], clock=trials.clock[kept])
-
-
-def _extent(trials: Trials, direction: float) -> float:
-    """Length (mm) of the array along a direction (deg), as rivals are laid on it."""
-    assert trials.positions is not None  # or it has no reach
-    way = np.array([np.cos(np.radians(direction)), np.sin(np.radians(direction))])
-    at = np.asarray(trials.positions, dtype=float)
-    middle = (at.min(axis=0) + at.max(axis=0)) / 2
-    return 2 * float(np.abs((at - middle) @ way).max())

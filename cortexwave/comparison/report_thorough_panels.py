@@ -113,14 +113,21 @@ def _said(side: str, table: xr.Dataset) -> str:
     )  # fmt: skip
     return (
         f"The {NAMES[side]} ({told['session']}) {fit_text(told)}. Its packets are "
-        f"{float(told['width']):.2g} mm wide (its responses reach "
-        f"{float(told['reach']):.2g} mm, and a tenth of the array at most is taken), "
+        f"{float(told['width']):.2g} mm wide, {_reaching(told)}, "
         f"shifted at {float(told['speed']):.3g} mm/s towards "
         f"{float(told['direction']):.0f} deg, the best shift of panel K, for "
         f"{1e3 * float(told['time']):.3g} ms, in which such a packet stays on the "
         f"array; {told['trials']} trials of an item, {told['repeats']} simulations of "
         f"each rival. 95 % intervals (Wilson) of the share recovered: {ends}."
     )
+
+
+def _reaching(told: Mapping[str, Any]) -> str:
+    reach = f"{float(told['reach']):.2g} mm"
+    if told["bounded"]:
+        return (f"as near to responses that reach {reach} as packets with room to "
+                "travel and sites enough can be")  # fmt: skip
+    return f"so that their responses reach as far as its own ({reach})"
 
 
 def fit_text(told: Mapping[str, object]) -> str:

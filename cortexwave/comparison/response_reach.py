@@ -1,9 +1,9 @@
-"""How far a site's response to items reaches: the width of a packet that is like it.
+"""How far a site's response to items reaches over the array.
 
-Where each item leaves a Gaussian packet of sd w, what sites know of items is shared
+Where items leave Gaussian packets of sd w far apart, what sites know of items is shared
 over distances d as exp(-d^2 / (4 w^2)), the packet's own autocorrelation, which is 1/e
-at 2 w. Means of two halves of the trials are multiplied, so that noise of single trials
-is not taken for reach.
+at 2 w. Packets that overlap share less: what is common to items tells none. Means of
+two halves of the trials are multiplied, so that noise of single trials is no reach.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ _FEWEST = 4  # trials of a class: two in each half
 
 
 def response_reach(trials: Trials, *, seed: int) -> float:
-    """Width (sd, mm) of the packets that items leave on the array, from the onset on.
+    """Half the distance (mm) at which shared responses have fallen to 1/e.
 
-    From half the distance at which the shared response of pairs of sites has fallen to
-    1/e of that of a site with itself. Raises `InputError` where sites have no places,
+    That is the width (sd) of the packets of items that lie far apart; shared responses
+    are covariances of pairs of sites over items and time, from the onset on, in units
+    of those of a site with itself. Raises `InputError` where sites have no places,
     classes too few trials, or items no response that both halves share.
     """
     if trials.positions is None:

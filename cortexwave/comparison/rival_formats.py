@@ -53,6 +53,7 @@ def rival_formats(
     seed: int,
     boundary: Literal["open", "periodic"] = "open",
     kinds: Sequence[Rival] = FORMAT_RIVALS,
+    centres: np.ndarray | None = None,
 ) -> RivalFormats:
     """Rivals fitted to trials from the onset on, and their recovery matrix.
 
@@ -61,8 +62,9 @@ def rival_formats(
     the reach of a site's response; lags up to `longest` (s), which is the period of
     the oscillation, too. Measured are accuracies still, shifted and shifted the other
     way, by lag, as shares of that at lag 0; white noise alone is simulated, so how
-    noise is shared among sites is not fitted. Raises `InputError` where a packet has no
-    room to travel.
+    noise is shared among sites is not fitted. `centres` (class, 2), x and y in mm, are
+    those of packets at the onset, as of `rival`. Raises `InputError` where a packet has
+    no room to travel.
     """
     if trials.positions is None:
         raise InputError("sites have no positions; rivals are laid out in space")
@@ -78,7 +80,7 @@ def rival_formats(
     make = partial(
         rival, sites=trials.positions, classes=int(counts.size), rate=rate,
         duration=frames / rate, speed=speed, direction=direction, width=width,
-        period=longest,
+        period=longest, centres=centres,
     )  # fmt: skip
     own = vector(_balanced(trials, fewest, seed))
     if not np.isfinite(own).all():

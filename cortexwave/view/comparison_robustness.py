@@ -24,7 +24,7 @@ WORDS = {
 }  # fmt: skip
 _AXES = (("reference", "reference"), ("band", "band"), ("width", "electrodes (mm)"),
          ("gate", "gate"))  # fmt: skip
-_ROW, _LEFT, _RIGHT, _LINE = 0.24, 1.75, 0.8, 0.17  # inches
+_ROW, _LEFT, _RIGHT, _LINE = 0.24, 2.2, 0.8, 0.17  # inches
 
 
 def draw_robustness(grid: xr.Dataset) -> Figure:
@@ -49,8 +49,8 @@ def draw_robustness(grid: xr.Dataset) -> Figure:
                                          facecolor=colour, lw=0))  # fmt: skip
                 axes.text(column + 0.5, row + 0.52, letter, ha="center", va="center",
                           fontsize=6.5)  # fmt: skip
-            axes.text(-0.3, row + 0.5, pieces.plain(str(one["label"].values), 34),
-                      ha="right", va="center", fontsize=7)  # fmt: skip
+            axes.text(-0.3, row + 0.5, pieces.plain(str(one["label"].values), 46),
+                      ha="right", va="center", fontsize=6.5)  # fmt: skip
             letter, _ = WORDS[verdict]
             fragile = not bool(one["holds"]) and verdict != "undetermined"
             axes.text(columns + 0.3, row + 0.5,
@@ -78,7 +78,8 @@ def _choices(axes: Axes, grid: xr.Dataset, columns: int) -> None:
         at = -unit * (len(_AXES) - level - 0.45)
         axes.text(-0.3, at, label, ha="right", va="center", fontsize=6.5,
                   color=pieces.QUIET)  # fmt: skip
-        values = [shown.get(str(each), str(each)) for each in grid[name].values]
+        values = [shown.get(str(each), f"{each:g}" if name == "width" else str(each))
+                  for each in grid[name].values]  # fmt: skip
         # a run ends where this choice or one above it changes
         above = [tuple(str(grid[other].values[k]) for other, _ in _AXES[: level + 1])
                  for k in range(columns)]  # fmt: skip
@@ -101,8 +102,8 @@ def _key(axes: Axes, rows: int) -> None:
                                  clip_on=False))  # fmt: skip
         for x, text, side in ((0.45, letter, "center"), (1.15, word, "left")):
             axes.text(at + x, rows + 0.77, text, ha=side, va="center", fontsize=6.5)
-        at += 2.4 + 0.36 * len(word)
-    axes.text(-0.3, rows + 0.77, "biological variability:", ha="right", va="center",
+        at += 2.2 + 0.42 * len(word)
+    axes.text(-0.3, rows + 0.77, "the variability of animals:", ha="right", va="center",
               fontsize=6.5, color=pieces.QUIET)  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def draw_recovery(tables: Mapping[str, xr.Dataset]) -> Figure:
         left, gap = 1.25, 0.35
         width = (pieces.FULL_WIDTH - left - gap - 0.1) / count
         height = 0.3 * rows
-        figure = pieces.new_figure(pieces.FULL_WIDTH, height + 1.45)
+        figure = pieces.new_figure(pieces.FULL_WIDTH, height + 1.35)
         for k, (side, table) in enumerate(tables.items()):
             axes = pieces.axes_at(figure, left + k * (width + gap), 0.42, width, height)
             shares = np.asarray(table["recovered"].values, dtype=float)
@@ -133,10 +134,11 @@ def draw_recovery(tables: Mapping[str, xr.Dataset]) -> Figure:
             best = str(table.attrs["best"])
             if best in table["fitted"].values:
                 at = list(table["fitted"].values).index(best)
-                axes.add_patch(Rectangle((at - 0.5, -0.5), 1, rows, fill=False,
-                                         lw=1.2, ec=pieces.INK))  # fmt: skip
-            axes.set_title(f"{NAMES[side]}: {best.replace('_', ' ')}", fontsize=7.5,
-                           loc="left")  # fmt: skip
-            axes.set_xlabel("fitted best (outlined: the data)")
+                outline = Rectangle((at - 0.5, -0.5), 1, rows, fill=False, lw=1.2,
+                                    ec=pieces.INK, clip_on=False)  # fmt: skip
+                axes.add_patch(outline)
+            said = best.replace("_", " ")
+            axes.set_title(f"{NAMES[side]}: {said}", fontsize=7.5, loc="left", pad=7)
+            axes.set_xlabel(f"fitted best (outlined: the {NAMES[side]} itself)")
         figure.axes[0].set_ylabel("simulated")
     return figure
