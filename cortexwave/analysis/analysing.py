@@ -71,12 +71,14 @@ def analyse(
     lattice are laid on it. `measures`: names of `MEASURES` per frame, None for all that
     the sites allow. `count` surrogates for events and `alpha` as in `find_waves`.
     `wavelength` (mm): the shortest of waves that are known, as of a model; sites too
-    coarse for it are refused. `memory` in bytes bounds what stands in memory at a time,
-    however long the recording is. Beside it, events take some 16 MiB and 130 bytes for
-    each site (256 at most) and frame (4 per cycle of the band's upper end) of the
-    minute that is tested at a time, 140 MiB of 10 x 10 sites up to 40 Hz at the most:
-    with less, what is found would depend on the memory. Net lags and the spectrum read
-    pieces of 2^22 values, for which 140 MiB stand in memory, too.
+    coarse for it are refused.
+
+    `memory` in bytes bounds what stands in memory at a time, however long the recording
+    is. Beside it stand the clock (8 bytes a frame) and the minute that surrogates are
+    made of, as p would else depend on the memory: 16 MiB, and 130 bytes for each site
+    (256 at most) and frame (4 to 8 per cycle of the band's upper end). Net lags, the
+    spectrum and its ridge are the same for any `memory`, phases where they are cut as
+    near as `filters.margin_seconds` says.
     """
     steps = analysing(
         recording, output, band=band, seed=seed, variable=variable, method=method,
@@ -198,7 +200,8 @@ def _measured(
     if "wavelength" in table:
         known = np.asarray(table["wavelength"].values).ravel()[::8]
         sums.wavelengths.append(known[np.isfinite(known)])
-    good = part.isel(time=np.asarray(part["valid"].values, dtype=bool))
+    valid = np.asarray(part["valid"].values, dtype=bool)
+    good = part if valid.all() else part.isel(time=valid)
     sums.seconds += good.sizes["time"] / float(part.attrs["sampling_rate"])
     sums.add(good)
     sums.keep(reduced(part, first=first))
@@ -243,11 +246,9 @@ def _judged(
     events: xr.Dataset, lags: Made,
 ) -> Verdict:  # fmt: skip
     lengths = np.concatenate(sums.wavelengths) if sums.wavelengths else np.zeros(0)
-    counted = sums.totals["frames"]
-    over = [dim for dim in ("trial", "feature") if dim in counted.dims]
-    live = int((counted.max(over) > 0).sum())
     material = Material(
-        sites=live, extent=float(np.ptp(sites.positions, axis=0).max() + sites.pitch),
+        sites=sums.live_sites(),
+        extent=float(np.ptp(sites.positions, axis=0).max() + sites.pitch),
         seconds=sums.seconds * values.sizes.get("trial", 1), rate=rate,
         band=wanted.band, copies=sums.copies,
         wavelength=float(np.median(lengths)) if lengths.size else float("nan"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,8 @@ class FrameSums:
 
     found: Found
     seconds: float = 0.0
-    totals: dict[str, xr.DataArray] = field(default_factory=dict)
+    dims: tuple[Hashable, ...] = ()  # of the sums: those of the field without time
+    totals: dict[str, np.ndarray] = field(default_factory=dict)
     wavelengths: list[np.ndarray] = field(default_factory=list)
     aliasing: str = ""
     copies: int = 0
@@ -48,25 +49,45 @@ class FrameSums:
         self.tested += 1
 
     def add(self, part: xr.Dataset) -> None:
-        size = np.hypot(part["gradient_x"], part["gradient_y"])
-        toward = -np.sign(part["frequency"]) / xr.where(size > 0, size, np.nan)
-        each = {
-            "frames": part["phase"].notnull(),
-            "amplitude": part["amplitude"],
-            "frequency": part["frequency"],
-            "towards_x": toward * part["gradient_x"],
-            "towards_y": toward * part["gradient_y"],
-        }
-        for name, values in each.items():
-            total = values.astype(float).sum("time")
-            self.totals[name] = total + self.totals.get(name, 0.0)
+        """Sum the frames of a block of which the filter spoils nothing.
+
+        By bare arrays: of small blocks labels would cost more than the sums.
+        """
+        dims = part["phase"].dims
+        self.dims = tuple(dim for dim in dims if dim != "time")
+        axis = dims.index("time")
+        phase, amplitude, frequency, up, across = (
+            part[name].transpose(*dims).values for name in
+            ("phase", "amplitude", "frequency", "gradient_y", "gradient_x")
+        )  # fmt: skip
+        size = np.hypot(across, up)
+        size[size == 0] = np.nan
+        toward = -np.sign(frequency) / size
+
+        def gather(name: str, summed: np.ndarray) -> None:
+            self.totals[name] = self.totals.get(name, 0.0) + summed
+
+        gather("frames", np.count_nonzero(~np.isnan(phase), axis=axis))
+        for name, values in (("amplitude", amplitude), ("frequency", frequency)):
+            gather(name, np.nansum(values, axis=axis))
+        for name, gradient in (("towards_x", across), ("towards_y", up)):
+            gather(name, np.nansum(toward * gradient, axis=axis))
+
+    def live_sites(self) -> int:
+        """Sites with a value in any trial and feature."""
+        over = tuple(k for k, dim in enumerate(self.dims)
+                     if dim in ("trial", "feature"))  # fmt: skip
+        return int((self.totals["frames"].max(axis=over) > 0).sum())
 
     def means(self, like: xr.Dataset) -> xr.Dataset:
+        """Means over time at each site, with the labels of any frame."""
         frames = self.totals["frames"]
         units = {"amplitude": like["amplitude"].attrs["units"], "frequency": "Hz",
                  "towards_x": "1", "towards_y": "1"}  # fmt: skip
-        known = frames.where(frames > 0)
+        known = np.where(frames > 0, frames, np.nan)
+        coords = like["amplitude"].isel(time=0, drop=True).coords
         return xr.Dataset({
-            name: (self.totals[name] / known).assign_attrs(units=unit)
+            name: xr.DataArray(self.totals[name] / known, coords, self.dims,
+                               attrs={"units": unit})
             for name, unit in units.items()
         })  # fmt: skip

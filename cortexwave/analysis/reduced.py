@@ -17,6 +17,7 @@ from cortexwave.errors import InputError
 
 MOST_SITES = 256
 _SAMPLES = 4  # per cycle of the highest frequency
+_BLOCK = 2**15  # values worked on at a time
 
 
 @dataclass(frozen=True)
@@ -124,26 +125,33 @@ def reduced(field: xr.Dataset, *, first: int = 0) -> Reduced:
     stride = stride_of(field)
     chosen = np.flatnonzero(np.asarray(field["valid"].values, dtype=bool))
     chosen = chosen[(chosen + first) % stride == 0]
-    kept = field.isel(time=chosen)
-    phase, amplitude, frequency = (
-        frames_of(kept[name]) for name in ("phase", "amplitude", "frequency")
-    )
-    lives = np.isfinite(phase)
-    phasors = np.where(lives, np.exp(1j * np.where(lives, phase, 0)), np.nan)
-    count = np.maximum(lives.sum(axis=-1), 1)
-    known = np.where(lives, phasors, 0)
-    power = np.where(lives, amplitude, 0) ** 2
-    with np.errstate(invalid="ignore"):
-        middle = _median(frequency)
     cells = Cells.of(sites)
-    return Reduced(
-        time=np.asarray(kept["time"].values, dtype=float),
-        analytic=cells.averaged(phasors * amplitude).astype(np.complex64),
-        frequency=middle, unison=np.abs(known.sum(axis=-1)) / count,
-        doubled=np.abs((known**2 * power).sum(axis=-1)) / np.maximum(
+    rows = tuple(field.sizes.get(dim, 1) for dim in ("trial", "feature"))
+    analytic = np.empty((*rows, chosen.size, len(cells.positions)), np.complex64)
+    middle, unison, doubled = np.empty((3, *rows, chosen.size))
+    alive = np.ones((*rows, sites.count), dtype=bool)
+    size = max(1, _BLOCK // (sites.count * rows[0] * rows[1]))
+    for part in (slice(k, k + size) for k in range(0, chosen.size, size)):
+        phase, amplitude, frequency = (
+            frames_of(field[name].isel(time=chosen[part]))
+            for name in ("phase", "amplitude", "frequency")
+        )
+        lives = np.isfinite(phase)
+        alive &= lives.all(axis=2)
+        known = np.where(lives, np.exp(1j * np.where(lives, phase, 0)), 0)
+        phasors = np.where(lives, known, np.nan)
+        analytic[:, :, part] = cells.averaged(phasors * amplitude)
+        power = np.where(lives, amplitude, 0) ** 2
+        middle[:, :, part] = _median(frequency)
+        count = np.maximum(lives.sum(axis=-1), 1)
+        unison[:, :, part] = np.abs(known.sum(axis=-1)) / count
+        doubled[:, :, part] = np.abs((known**2 * power).sum(axis=-1)) / np.maximum(
             power.sum(axis=-1), 1e-300
-        ),
-        live=lives.all(axis=2).sum(axis=-1), cells=cells,
+        )
+    return Reduced(
+        time=np.asarray(field["time"].values[chosen], dtype=float),
+        analytic=analytic, frequency=middle, unison=unison, doubled=doubled,
+        live=alive.sum(axis=-1), cells=cells,
         rate=float(field.attrs["sampling_rate"]) / stride,
         lowest=float(field.attrs["band"][0]),
     )  # fmt: skip

@@ -15,8 +15,9 @@ from cortexwave.analysis.sites import Sites
 from cortexwave.analysis.wave_fields import PhaseMethod, wave_field
 from cortexwave.errors import InputError
 
-# Measured: arrays of a block's size that stand side by side at the worst moment.
-_ARRAYS = 18
+# Arrays of a block's size that stand side by side at the worst moment: 15 to 18 were
+# measured, by method and by number of sites.
+ARRAYS = 20
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def block_size(
     margin = int(np.ceil(rate * margin_seconds(rate=rate, band=wanted.band,
                                                order=wanted.order)))  # fmt: skip
     several = values.sizes.get("trial", 1) * values.sizes.get("feature", 1)
-    frame = 8 * _ARRAYS * sites.count * several
+    frame = 8 * ARRAYS * sites.count * several
     total = values.sizes["time"]
     if total * frame <= wanted.memory:
         return total, margin

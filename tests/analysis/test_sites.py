@@ -17,6 +17,7 @@ from cortexwave.analysis.sites import (
     sites_of,
 )
 from cortexwave.errors import InputError, SchemaError
+from cortexwave.lab.grids import Laid
 
 MM, S = {"units": "mm"}, {"units": "s"}
 
@@ -84,6 +85,20 @@ def test_electrodes_on_a_lattice_are_laid_on_it_with_gaps_missing():
     np.testing.assert_allclose(laid["x"], (0, 0.4, 0.8))
     np.testing.assert_allclose(laid["y"], (0, 0.4))
     np.testing.assert_array_equal(laid["lfp"][0], [[np.nan, 0, 2], [1, np.nan, 3]])
+
+
+def test_a_recording_laid_on_a_lattice_is_read_when_it_is_used(monkeypatch):
+    read, count = Laid._read, []
+
+    def counted(self, key):
+        made = read(self, key)
+        count.append(len(made))
+        return made
+
+    monkeypatch.setattr(Laid, "_read", counted)
+    laid = on_lattice(_electrodes([0.4, 0, 0.8, 0.8], [0, 0.4, 0, 0.4], frames=50))
+    assert laid["lfp"].isel(time=slice(10, 13)).values[0, 0, 1] == 40
+    assert count == [3]  # frames
 
 
 def test_electrodes_off_a_lattice_are_refused():
