@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from cortexwave.memory.lag_position import lag_position as lag_position
     from cortexwave.memory.measuring import open_memory as open_memory
     from cortexwave.memory.memory_function import memory_function as memory_function
+    from cortexwave.memory.mode_share import wave_mode_share as wave_mode_share
     from cortexwave.memory.past_decoder import decode_order as decode_order
     from cortexwave.memory.past_decoder import decode_past as decode_past
     from cortexwave.memory.processing_capacity import (
@@ -152,14 +153,13 @@ if TYPE_CHECKING:
     from cortexwave.memory.site_phase import phase_at_site as phase_at_site
     from cortexwave.memory.site_subsets import accuracy_by_sites as accuracy_by_sites
     from cortexwave.memory.snapshot import past_from_snapshot as past_from_snapshot
+    from cortexwave.memory.strength_contrast import (
+        information_by_wave_strength as information_by_wave_strength,
+    )
     from cortexwave.memory.topographic import topographic_shift as topographic_shift
     from cortexwave.memory.trials import trials_from as trials_from
     from cortexwave.memory.trials import trials_of as trials_of
     from cortexwave.memory.verdict import format_of as format_of
-    from cortexwave.memory.wave_dependence import (
-        information_by_wave_strength as information_by_wave_strength,
-    )
-    from cortexwave.memory.wave_dependence import wave_mode_share as wave_mode_share
     from cortexwave.models import model as model
     from cortexwave.models import model_names as model_names
     from cortexwave.preparation import prepare as prepare
@@ -250,7 +250,7 @@ _HOME = {
     "hidden_recording": "learning.hidden_states",
     "hierarchical_bootstrap": "comparison.resampling",
     "import_recording": "lab.importing",
-    "information_by_wave_strength": "memory.wave_dependence",
+    "information_by_wave_strength": "memory.strength_contrast",
     "joint_information": "memory.joint_information",
     "lag_position": "memory.lag_position",
     "lag_velocity": "analysis.lags",
@@ -328,7 +328,7 @@ _HOME = {
     "velocity_lines": "analysis.wavenumber_spectrum",
     "velocity_spectrum": "analysis.velocity",
     "wave_field": "analysis.wave_fields",
-    "wave_mode_share": "memory.wave_dependence",
+    "wave_mode_share": "memory.mode_share",
     "wave_trials": "memory.features",
     "wavefronts": "analysis.wavefronts",
     "wavenumber_frequency": "analysis.wavenumber_spectrum",

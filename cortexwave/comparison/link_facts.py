@@ -16,11 +16,9 @@ from cortexwave.comparison.facts_file import Facts, undetermined
 from cortexwave.comparison.parts import Part
 from cortexwave.errors import InputError
 from cortexwave.memory.features import features, phasor_trials
+from cortexwave.memory.mode_share import wave_mode_share
+from cortexwave.memory.strength_contrast import information_by_wave_strength
 from cortexwave.memory.trials import Trials
-from cortexwave.memory.wave_dependence import (
-    information_by_wave_strength,
-    wave_mode_share,
-)
 
 _STEPS = 9  # wavenumbers along each axis, from -1 to 1 cycle per 4 pitches
 _MOMENTS = 4  # after the onset, at which identity is read

@@ -8,13 +8,12 @@ full accuracy; a sequence of patterns without metric is not, whatever the veloci
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
-from cortexwave.memory.classifiers import Classifier, lda_scores, ridge_scores
+from cortexwave.memory.classifiers import Classifier
 from cortexwave.memory.dealing import (
     check_permutations,
     resampled,
@@ -23,11 +22,12 @@ from cortexwave.memory.dealing import (
 )
 from cortexwave.memory.generalisation import class_weights, drawn_shares, moments
 from cortexwave.memory.identity import check_real
+from cortexwave.memory.shift_search import Plan, Search
+from cortexwave.memory.shift_table import table_of_right
 from cortexwave.memory.shifts import Boundary, SiteArray, trial_sites
 from cortexwave.memory.trials import Trials
 
 _MOST_BYTES = 2**31  # of the table of what is right
-_SCORES_AT_ONCE = 2**21
 
 
 def shift_aligned_generalisation(
@@ -79,7 +79,7 @@ def shift_aligned_generalisation(
     if len(splits) < 3:
         raise InputError(f"{len(splits)} folds; 3 are due: one to test, one to choose "
                          "the velocity on, one to learn from")  # fmt: skip
-    plan = _Plan.of(velocities * step / array.pitch, lags)
+    plan = Plan.of(velocities * step / array.pitch, lags)
     shape = (len(splits), clock.size, codes.size, clock.size, len(plan.moves))
     if np.prod(shape, dtype=float) > _MOST_BYTES:
         raise InputError(
@@ -87,12 +87,12 @@ def shift_aligned_generalisation(
             f"{np.prod(shape, dtype=float) / 2**30:.1f} GiB, of which "
             f"{_MOST_BYTES / 2**30:g} are allowed; give fewer times, speeds or lags"
         )
-    table = _table(chosen, splits, array, plan.moves, classifier)
+    table = table_of_right(chosen, splits, array, plan.moves, classifier)
     weight = class_weights(codes, chosen.classes.size)
     fold = np.empty(codes.size, dtype=int)
     for k, (_, test) in enumerate(splits):
         fold[test] = k
-    search = _Search(table, plan, fold, weight, len(splits))
+    search = Search(table, plan, fold, weight, len(splits))
     still = np.broadcast_to(np.arange(clock.size), (codes.size, clock.size))
     best = search.best(still)
     aligned, plain = search.right(still, best), search.right(still, None)
@@ -153,175 +153,6 @@ def shift_aligned_generalisation(
          "boundary": boundary, "fold_count": len(splits), "permutations": permutations,
          "seed": seed, "unit": unit, "reason": reason},
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Displacements in pitches that any velocity asks for at any lag.
-
-    `moves` (displacement, axis), the first 0; `at` (velocity, lag, sign) which of them
-    a velocity needs, for b - a = lag and -lag; `mirror` the velocity turned round.
-    """
-
-    moves: np.ndarray
-    at: np.ndarray
-    mirror: np.ndarray
-
-    @staticmethod
-    def of(velocities: np.ndarray, lags: int) -> _Plan:
-        # the mirror of each stands beside it, so that it has a place in the table
-        both = np.concatenate([velocities, -velocities])
-        signed = np.stack([np.arange(lags + 1), -np.arange(lags + 1)], axis=1)
-        # what travels at v is at r + v (b - a) by then: taken back, it is at r
-        need = -both[:, None, None] * signed[..., None]
-        flat = np.round(need.reshape(-1, both.shape[1]), 6) + 0.0
-        moves, at = np.unique(flat, axis=0, return_inverse=True)
-        zero = int(np.flatnonzero((moves == 0).all(axis=1))[0])
-        order = np.r_[zero, np.delete(np.arange(len(moves)), zero)]
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        count = len(velocities)
-        mirror = np.r_[np.arange(count) + count, np.arange(count)]
-        return _Plan(moves[order], rank[at.reshape(need.shape[:3])], mirror)
-
-    @property
-    def count(self) -> int:
-        """Velocities that may be chosen; their mirrors come after them."""
-        return len(self.at) // 2
-
-
-@dataclass(frozen=True)
-class _Search:
-    """Looks up in `table` (left out, a, trial, b, displacement) what was right.
-
-    `table[f, ..., trial, ...]` is by a decoder that saw neither fold f nor the fold of
-    the trial; f is the trial's own fold where only that was left out.
-    """
-
-    table: np.ndarray
-    plan: _Plan
-    fold: np.ndarray
-    weight: np.ndarray
-    folds: int
-
-    def best(self, times: np.ndarray) -> np.ndarray:
-        """The velocity (fold,) with the best mean accuracy on all other folds."""
-        score = np.zeros((self.folds, self.plan.count))
-        count = self.table.shape[1]
-        for lag in range(1, self.plan.at.shape[1]):
-            for sign, a in self._pairs(lag, count):
-                b = times[:, a + (lag if sign == 0 else -lag)]  # (trial, a)
-                moves = self.plan.at[: self.plan.count, lag, sign]
-                for f in range(self.folds):
-                    others = np.flatnonzero(self.fold != f)
-                    right = self.table[
-                        f, a[None, :, None], others[:, None, None],
-                        b[others][:, :, None], moves,
-                    ]  # (trial, a, velocity)  # fmt: skip
-                    score[f] += self.weight[others] @ _mean_apart(right, a, b[others])
-        return score.argmax(axis=1)
-
-    def right(self, times: np.ndarray, best: np.ndarray | None) -> np.ndarray:
-        """Share right (trial, lag) of each trial at its fold's velocity, or unmoved."""
-        count, trials = self.table.shape[1], np.arange(self.fold.size)
-        made = np.zeros((self.fold.size, self.plan.at.shape[1]))
-        for lag in range(made.shape[1]):
-            for sign, a in self._pairs(lag, count):
-                b = times[:, a + (lag if sign == 0 else -lag)]
-                move = (np.zeros(self.fold.size, dtype=int) if best is None
-                        else self.plan.at[best[self.fold], lag, sign])  # fmt: skip
-                right = self.table[self.fold[:, None], a[None], trials[:, None], b,
-                                   move[:, None]]  # fmt: skip
-                if lag:
-                    made[:, lag] += _mean_apart(right[..., None], a, b)[:, 0] / 2
-                else:
-                    made[:, lag] += right.mean(axis=1) / 2
-        return made
-
-    @staticmethod
-    def _pairs(lag: int, count: int) -> list[tuple[int, np.ndarray]]:
-        """Sign (0: b after a) and times a for which b is there."""
-        return [(0, np.arange(count - lag)), (1, np.arange(lag, count))]
-
-
-def _mean_apart(right: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean (trial, velocity) of (trial, a, velocity) over the times b other than a.
-
-    Dealt times may meet a decoder's own, which no lag above 0 does: where the code
-    changes all is right there that was not moved, and a null with them would be low.
-    """
-    apart = (b != a).astype(float)
-    count = np.maximum(apart.sum(axis=1), 1)
-    return np.asarray(np.einsum("tav,ta->tv", right, apart) / count[:, None])
-
-
-def _table(
-    trials: Trials,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    array: SiteArray,
-    moves: np.ndarray,
-    classifier: Classifier,
-) -> np.ndarray:
-    """What is right (left out, a, trial, b, displacement), see `_Search`."""
-    values, codes = trials.values, trials.codes
-    count, frames, sites = values.shape
-    made = np.zeros((len(splits), frames, count, frames, len(moves)), dtype=bool)
-    shifts = [array.shift(move) for move in moves]
-    classes = trials.classes.size
-    everything = np.arange(count)
-    at_once = max(1, _SCORES_AT_ONCE // (count * frames * classes))
-    for f, (_, one) in enumerate(splits):
-        for g in range(f, len(splits)):
-            other = splits[g][1]
-            learned = np.setdiff1d(everything, np.union1d(one, other))
-            if np.unique(codes[learned]).size < classes:
-                raise InputError(
-                    "with two blocks left out, a class has no trials to learn from; "
-                    "the velocity cannot be chosen apart from its test"
-                )
-            shown = np.unique(np.concatenate([one, other]))
-            flat = values[shown].reshape(-1, sites)
-            parts = [
-                (left, tested, np.isin(shown, tested))
-                for left, tested in {f: (f, other), g: (g, one)}.values()
-            ]
-            for a in range(frames):
-                train = values[learned, a]
-                weights, offset = linear_rule(train, codes[learned], classes,
-                                              classifier=classifier)  # fmt: skip
-                mean = train.mean(axis=0)
-                for first in range(0, len(moves), at_once):
-                    few = shifts[first : first + at_once]
-                    moved = np.concatenate([s[known].T @ weights[known]
-                                            for s, known in few], axis=1)  # fmt: skip
-                    # a site without source speaks for no class: its mean
-                    rest = np.stack([offset + mean[~known] @ weights[~known]
-                                     for _, known in few])  # fmt: skip
-                    scores = (flat @ moved).reshape(shown.size, frames, -1, classes)
-                    right = (scores + rest).argmax(axis=3) == codes[shown, None, None]
-                    for left, tested, which in parts:
-                        made[left, a, tested, :, first : first + len(few)] = right[
-                            which
-                        ]
-    return made
-
-
-def linear_rule(
-    train: np.ndarray, codes: np.ndarray, classes: int, *, classifier: Classifier
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (site, class) and offsets (class,) of a classifier of `classifiers`.
-
-    Its scores are straight lines in each site's value: its answers to no activity and
-    to one site at a time say all.
-    """
-    scores = lda_scores if classifier == "lda" else ridge_scores
-    sites = train.shape[1]
-    # a step of the size of the data itself, so that nothing is lost to rounding
-    step = np.maximum(train.std(axis=0), 1e-300)
-    asked = np.concatenate([np.zeros((1, sites)), np.diag(step)]) + train.mean(axis=0)
-    said = scores(train, asked, codes[None], classes)[0]
-    weights = (said[1:] - said[0]) / step[:, None]
-    return weights, said[0] - train.mean(axis=0) @ weights
 
 
 def _gains(shares: np.ndarray, chance: float) -> np.ndarray:

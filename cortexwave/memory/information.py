@@ -69,3 +69,13 @@ def possible_responses(counts: np.ndarray, most: np.ndarray) -> np.ndarray:
         best = np.where(better, shown + hidden, best)
         off = np.where(better, away, off)
     return best
+
+
+def drawn_bits(
+    guessed: np.ndarray, true: np.ndarray, classes: int, weights: np.ndarray
+) -> np.ndarray:
+    """Bits (draw,), a mean over times, of trials drawn again."""
+    cell = true[:, None] * classes + guessed
+    marks = (cell[:, :, None] == np.arange(classes**2)).reshape(len(true), -1)
+    counts = (weights @ marks).reshape(len(weights), -1, classes, classes)
+    return confusion_bits(counts).mean(axis=1)

@@ -10,26 +10,22 @@ asked by `cross_temporal`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
-from cortexwave.memory.classifiers import Classifier, guesses
-from cortexwave.memory.dealing import check_permutations, deals
-from cortexwave.memory.generalisation import class_weights
+from cortexwave.memory.classifiers import Classifier
+from cortexwave.memory.dealing import check_permutations
+from cortexwave.memory.item_at_rank import ItemAtRank
 from cortexwave.memory.order import order_auc, rank_of_item
+from cortexwave.memory.overwritten_items import overwriting
 from cortexwave.memory.sequence_items import (
-    BLANK,
     SequenceItems,
     checked,
     items_together,
 )
 from cortexwave.memory.series import Series, series
-from cortexwave.memory.trials import folds
-
-_LEAST_WITHOUT = 5  # trials of an item without a next one, to learn from
 
 
 def sequence_readout(
@@ -85,9 +81,11 @@ def sequence_readout(
     clock = measured.clock[frames]
     here = int(np.abs(clock - at).argmin())
     read = [
-        _Rank.of(rank, given, measured.values[:, frames],
-                 np.flatnonzero(clock > given.onset[rank] - measured.step / 2),
-                 classifier, fold_count, permutations, seed)
+        ItemAtRank.of(
+            rank, given, measured.values[:, frames],
+            np.flatnonzero(clock > given.onset[rank] - measured.step / 2),
+            classifier, fold_count, permutations, seed,
+        )
         for rank in range(given.onset.size)
     ]  # fmt: skip
     ranks = len(read)
@@ -101,8 +99,8 @@ def sequence_readout(
     draw = np.random.default_rng(seed)
     since, curves, spread, spread_p = _collapse(read, given, clock, permutations, draw)
     overwritten = np.array([
-        _overwriting(measured.values[:, frames], given, rank, clock, classifier,
-                     fold_count, permutations, seed)
+        overwriting(measured.values[:, frames], given, rank, clock, classifier,
+                    fold_count, permutations, seed)
         for rank in range(ranks)
     ])  # fmt: skip
     whole = _whole(read, given, here, permutations, draw)
@@ -151,54 +149,8 @@ def sequence_readout(
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Rank:
-    """Reading the item at one rank: accuracy (deal, time), what was right.
-
-    `right` (trial, time) is NaN where the trial has no such item or it was not yet
-    shown; `guessed` (trial, time) the item's number, `codes` (trial,) that of the true
-    one, -1 without one; `weight` (trial,) makes all items count alike.
-    """
-
-    accuracy: np.ndarray
-    right: np.ndarray
-    guessed: np.ndarray
-    codes: np.ndarray
-    weight: np.ndarray
-    classes: int
-
-    @staticmethod
-    def of(
-        rank: int, given: SequenceItems, values: np.ndarray, shown: np.ndarray,
-        classifier: Classifier, fold_count: int, permutations: int, seed: int,
-    ) -> _Rank:  # fmt: skip
-        there = np.flatnonzero(given.symbols[:, rank] != BLANK)
-        labels, groups = given.symbols[there, rank], given.groups[there]
-        names, codes = np.unique(labels, return_inverse=True)
-        splits = folds(labels, groups, count=fold_count, seed=seed)
-        dealt = deals(codes, groups, splits, count=permutations, seed=seed + rank)
-        weight = class_weights(dealt, names.size)
-        accuracy = np.full((1 + permutations, values.shape[1]), np.nan)
-        right = np.full(values.shape[:2], np.nan)
-        made = np.full(values.shape[:2], -1)
-        accuracy[:, shown] = 0.0
-        for train, test in splits:
-            for frame in shown:
-                said = guesses(
-                    values[there[train], frame], values[there[test], frame],
-                    dealt[:, train], names.size, classifier=classifier,
-                )  # fmt: skip
-                hit = said == dealt[:, test]
-                accuracy[:, frame] += np.sum(weight[:, test] * hit, axis=1)
-                made[there[test], frame] = said[0]
-                right[there[test], frame] = hit[0]
-        every_weight, every_code = np.zeros(len(values)), np.full(len(values), -1)
-        every_weight[there], every_code[there] = weight[0], codes
-        return _Rank(accuracy, right, made, every_code, every_weight, names.size)
-
-
 def _collapse(
-    read: list[_Rank], given: SequenceItems, clock: np.ndarray, permutations: int,
+    read: list[ItemAtRank], given: SequenceItems, clock: np.ndarray, permutations: int,
     draw: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, float, float]:  # fmt: skip
     """Times since onset, accuracy (rank, since), spread over ranks and its p."""
@@ -228,60 +180,8 @@ def _collapse(
     return since, hits.sum(axis=1), found, p
 
 
-def _overwriting(
-    values: np.ndarray, given: SequenceItems, rank: int, clock: np.ndarray,
-    classifier: Classifier, fold_count: int, permutations: int, seed: int,
-) -> tuple[float, float]:  # fmt: skip
-    """Accuracy with less that without a next item, and its two-sided p.
-
-    Decoders learn from trials without: what is asked is whether what they find there
-    is still there, and unchanged, when another item has come.
-    """
-    if rank + 1 == given.onset.size:
-        return np.nan, np.nan
-    mine, next_one = given.symbols[:, rank], given.symbols[:, rank + 1]
-    there = np.flatnonzero(mine != BLANK)
-    followed = next_one[there] != BLANK
-    end = given.onset[rank + 2] if rank + 2 < given.onset.size else np.inf
-    after = np.flatnonzero((clock > given.onset[rank + 1]) & (clock < end))
-    names, counts = np.unique(mine[there][~followed], return_counts=True)
-    if (
-        not followed.any() or not after.size or names.size < np.unique(mine[there]).size
-        or counts.min() < _LEAST_WITHOUT
-    ):  # fmt: skip
-        return np.nan, np.nan
-    labels, groups = mine[there], given.groups[there]
-    _, cells = np.unique(labels, return_inverse=True)
-    right = np.empty((there.size, after.size))
-    for train, test in folds(labels, groups, count=fold_count, seed=seed):
-        alone = train[~followed[train]]
-        for k, frame in enumerate(after):
-            said = guesses(values[there[alone], frame], values[there[test], frame],
-                           cells[None, alone], names.size,
-                           classifier=classifier)  # fmt: skip
-            right[test, k] = said[0] == cells[test]
-    hits, draw = right.mean(axis=1), np.random.default_rng(seed)
-    if any(not followed[cells == c].any() for c in range(names.size)):
-        return np.nan, np.nan
-
-    def difference(flags: np.ndarray) -> float:
-        return float(np.mean([
-            hits[(cells == c) & flags].mean() - hits[(cells == c) & ~flags].mean()
-            for c in np.unique(cells)
-        ]))  # fmt: skip
-
-    found, null = difference(followed), []
-    for _ in range(permutations):
-        flags = followed.copy()
-        for c in np.unique(cells):
-            flags[cells == c] = draw.permutation(flags[cells == c])
-        null.append(difference(flags))
-    reached = int(np.sum(np.abs(null) >= abs(found) - 1e-12))
-    return found, (1 + reached) / (1 + permutations)
-
-
 def _whole(
-    read: list[_Rank], given: SequenceItems, here: int, permutations: int,
+    read: list[ItemAtRank], given: SequenceItems, here: int, permutations: int,
     draw: np.random.Generator,
 ) -> tuple[float, float, float, str]:  # fmt: skip
     """Share of whole sequences right at one time, by chance, p; or why unknown."""

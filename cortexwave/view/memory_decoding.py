@@ -1,8 +1,8 @@
 """What one snapshot tells of a stimulus: which, how long ago, and by what means.
 
 Drawing only, of what `memory.identity`, `.elapsed_time`, `.joint_information`,
-`.controls`, `.ringing`, `.wave_dependence` and `.site_phase` found. Grey is what chance
-reaches in 95 % of deals.
+`.controls`, `.ringing`, `.strength_contrast`, `.mode_share` and `.site_phase` found.
+Grey is what chance reaches in 95 % of deals.
 """
 
 from __future__ import annotations

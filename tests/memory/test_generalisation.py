@@ -17,10 +17,11 @@ from sklearn.metrics import balanced_accuracy_score
 from cortexwave import synthetic
 from cortexwave.errors import InputError
 from cortexwave.memory import alignment
-from cortexwave.memory.alignment import linear_rule, shift_aligned_generalisation
+from cortexwave.memory.alignment import shift_aligned_generalisation
 from cortexwave.memory.classifiers import guesses, lda_scores, ridge_scores
 from cortexwave.memory.dealing import deals, groups_of
 from cortexwave.memory.generalisation import temporal_generalisation
+from cortexwave.memory.shift_table import linear_rule
 from cortexwave.memory.trials import folds, trials_from, trials_of
 
 CENTRES = [(0.4 * at, 0.0) for at in np.linspace(4, 18, 6)]

@@ -10,13 +10,11 @@ from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from cortexwave.errors import InputError
+from cortexwave.memory.mode_share import wave_mode_share
 from cortexwave.memory.odds import logistic
 from cortexwave.memory.site_phase import phase_at_site
+from cortexwave.memory.strength_contrast import information_by_wave_strength
 from cortexwave.memory.trials import trials_from
-from cortexwave.memory.wave_dependence import (
-    information_by_wave_strength,
-    wave_mode_share,
-)
 
 
 def _linked(to, *, trials=360, seed=0):

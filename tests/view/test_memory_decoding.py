@@ -11,13 +11,11 @@ from cortexwave.memory.controls import decoding_controls
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.identity import decode_identity
 from cortexwave.memory.joint_information import joint_information
+from cortexwave.memory.mode_share import wave_mode_share
 from cortexwave.memory.ringing import filter_control
 from cortexwave.memory.site_phase import phase_at_site
+from cortexwave.memory.strength_contrast import information_by_wave_strength
 from cortexwave.memory.trials import trials_from
-from cortexwave.memory.wave_dependence import (
-    information_by_wave_strength,
-    wave_mode_share,
-)
 from cortexwave.view import memory_decoding as view
 from cortexwave.view.pieces import new_figure
 
