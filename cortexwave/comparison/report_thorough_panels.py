@@ -112,8 +112,8 @@ def _said(side: str, table: xr.Dataset) -> str:
                                    table["high"], strict=True)
     )  # fmt: skip
     return (
-        f"The {NAMES[side]} ({told['session']}) {fit_text(told)}. Its packets are "
-        f"{float(told['width']):.2g} mm wide, {_reaching(told)}, "
+        f"{NAMES[side].capitalize()} ({told['session']}): {fit_text(told)}. Packets "
+        f"are {float(told['width']):.2g} mm wide, {_reaching(told)}, "
         f"shifted at {float(told['speed']):.3g} mm/s towards "
         f"{float(told['direction']):.0f} deg, the best shift of panel K, for "
         f"{1e3 * float(told['time']):.3g} ms, in which such a packet stays on the "
@@ -127,7 +127,7 @@ def _reaching(told: Mapping[str, Any]) -> str:
     if told["bounded"]:
         return (f"as near to responses that reach {reach} as packets with room to "
                 "travel and sites enough can be")  # fmt: skip
-    return f"so that their responses reach as far as its own ({reach})"
+    return f"so that responses reach as far as there ({reach})"
 
 
 def fit_text(told: Mapping[str, object]) -> str:
@@ -135,7 +135,7 @@ def fit_text(told: Mapping[str, object]) -> str:
     if told["why"]:
         return str(told["why"])
     return (
-        f"is fitted best by the {str(told['best']).replace('_', ' ')} "
+        f"fitted best by the {str(told['best']).replace('_', ' ')} "
         f"({float(str(told['usual'])):.2f} of its simulations fit it no better)"
     )
 
