@@ -59,7 +59,7 @@ def compare(
     else:
         study = _of_two(paths, band, window, label)
     if thorough:
-        from cortexwave.comparison.thorough import thorough_cost
+        from cortexwave.comparison.cost import thorough_cost
 
         say(str(thorough_cost(study, output)))
     steps = comparing(study, output, jobs=jobs, overwrite=overwrite, thorough=thorough)

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.cost import thorough_cost
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.panel_tables import missing
-from cortexwave.comparison.thorough import thorough_cost
 from cortexwave.view.comparison_page import Panel, Table
 from cortexwave.view.comparison_robustness import draw_recovery, draw_robustness
 from cortexwave.view.comparison_waves import NAMES, SIDES

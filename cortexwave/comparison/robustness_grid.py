@@ -89,7 +89,7 @@ def robustness_grid(
             sessions_of(model, [facts(p, cell.width, cell) for p in model]), scaled,
             highest=bands.of(cell.band)[1],
         )  # fmt: skip
-    notes = _notes(study, lab, sheets, bands)
+    notes = notes_of(study, lab, sheets, bands.reason)
     return grid_table(words, {name: row.statement.word for name, row in rows.items()},
                       attributes={
         "measure": "robustness_grid", "study_band": list(bands.study),
@@ -207,13 +207,16 @@ def _of_cell(passes: Sequence[Pass], cell: Cell, bands: Bands) -> list[Pass]:
     ]  # fmt: skip
 
 
-def _notes(
-    study: Study, lab: Sequence[SessionFacts], sheets: Sequence[Part], bands: Bands
+def notes_of(
+    study: Study, lab: Sequence[SessionFacts], sheets: Sequence[Part], no_peak: str
 ) -> list[str]:
-    """Choices that could not be varied, whose cells are equal."""
+    """Choices that could not be varied, whose cells are equal, and whose they are.
+
+    `no_peak` says why there is one band alone.
+    """
     made = []
-    if bands.reason:
-        made.append(f"{bands.reason}: cells of both bands are equal")
+    if no_peak:
+        made.append(f"{no_peak}: cells of both bands are equal")
     if not any(is_sheet(part) for part in sheets):
         made.append("the model's recordings are of channels, whose electrodes have the "
                     "width they have: cells of all widths are equal")  # fmt: skip
@@ -223,5 +226,5 @@ def _notes(
         made.append("the recordings are against their common average already: cells of "
                     "both references differ little")  # fmt: skip
     if study.primaries is None:
-        made.append("the study declares no primaries, so that those are the usual ones")
+        made.append("the study declares no primaries, so that these are the usual ones")
     return made
