@@ -32,16 +32,11 @@ def covariate_names(recording: xr.Dataset) -> list[str]:
 
 
 def without_channels(recording: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
-    """The recording with the channels of these names missing: they are no sites."""
+    """The recording less the channels of these names, which are no sites."""
     kept = ~np.isin(_channels(recording), list(names))
     if kept.all():
         return recording
-    fields = [name for name in schema.field_names(recording)
-              if "channel" in recording[name].dims]  # fmt: skip
-    return recording.assign({
-        name: recording[name].where(xr.DataArray(kept, dims="channel"))
-        for name in fields
-    })  # fmt: skip
+    return recording.isel(channel=np.flatnonzero(kept))
 
 
 def covariates_of(
