@@ -16,6 +16,7 @@ import xarray as xr
 from cortexwave.analysis.measures import measure
 from cortexwave.analysis.sites import sampling_rate
 from cortexwave.analysis.wave_fields import wave_field
+from cortexwave.comparison.field_curves import power_spectrum
 from cortexwave.comparison.parts import Part
 from cortexwave.comparison.scales import (
     ModelWaves,
@@ -31,7 +32,7 @@ from cortexwave.comparison.study_document import (
     Given,
     Study,
 )
-from cortexwave.comparison.wave_facts import median_of_frames, power_spectrum
+from cortexwave.comparison.wave_facts import median_of_frames
 from cortexwave.errors import InputError
 from cortexwave.lab.sources import sources_of
 from cortexwave.recording.reader import open_recording

@@ -24,6 +24,7 @@ from cortexwave.comparison.facts_file import (
     save_facts,
     undetermined,
 )
+from cortexwave.comparison.field_curves import power_spectrum
 from cortexwave.comparison.link_facts import link_facts
 from cortexwave.comparison.memory_facts import MemoryWanted, memory_facts
 from cortexwave.comparison.parts import Part, part_key, without_excluded
@@ -31,7 +32,6 @@ from cortexwave.comparison.processes import Progress, Work, working
 from cortexwave.comparison.study_document import Study
 from cortexwave.comparison.wave_facts import (
     WAVE_TABLES,
-    power_spectrum,
     table_or_reason,
     wave_facts,
 )

@@ -15,6 +15,7 @@ from cortexwave.comparison.scales import implied
 from cortexwave.comparison.session_values import SessionFacts
 from cortexwave.view.comparison_page import Table
 
+_FRAGILE = "Undetermined: fragile"
 _HEAD = ("measure", "model", "recording", "model - recording", "distance [95 %]",
          "ceiling", "ratio (limit)", "p", "p adjusted", "verdict")  # fmt: skip
 
@@ -111,7 +112,7 @@ def _fitted(kind: str) -> str:
 def _row(row: Row) -> tuple[str, ...]:
     ratio = row.ratio
     verdict = row.statement.word
-    if row.ratio is not None and row.robust is not None and not row.robust.holds:
+    if row.ratio is not None and row.statement.text.startswith(_FRAGILE):
         verdict = f"undetermined: fragile (else {row.ratio.word})"
     if row.spent:
         verdict = "calibrated: no evidence"

@@ -25,6 +25,7 @@ from cortexwave.comparison.facts_file import (
     save_facts,
     undetermined,
 )
+from cortexwave.comparison.field_curves import power_spectrum
 from cortexwave.comparison.link_facts import wave_strength
 from cortexwave.comparison.measure_rows import measure_row
 from cortexwave.comparison.parts import Part
@@ -38,7 +39,6 @@ from cortexwave.comparison.session_values import SessionFacts, value_of
 from cortexwave.comparison.study_document import parse_study
 from cortexwave.comparison.study_rows import study_rows
 from cortexwave.comparison.verdicts import is_permitted
-from cortexwave.comparison.wave_facts import power_spectrum
 from cortexwave.errors import InputError
 from cortexwave.memory.trials import trials_from
 from cortexwave.recording.reader import open_recording
