@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from cortexwave.memory.causal_ladder import causal_ladder as causal_ladder
     from cortexwave.memory.causal_ladder import relabelled as relabelled
     from cortexwave.memory.controls import decoding_controls as decoding_controls
+    from cortexwave.memory.covariates import covariates_of as covariates_of
     from cortexwave.memory.cross_temporal import cross_temporal as cross_temporal
     from cortexwave.memory.driven import driven_from as driven_from
     from cortexwave.memory.elapsed_time import (
@@ -215,6 +216,7 @@ _HOME = {
     "corrected_onsets": "lab.marker_channels",
     "correlation_distance": "analysis.coherence",
     "correlation_of": "lab.noise",
+    "covariates_of": "memory.covariates",
     "critical_points": "analysis.critical_points",
     "cross_temporal": "memory.cross_temporal",
     "curl_map": "analysis.local_measures",
