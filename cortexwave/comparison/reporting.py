@@ -122,8 +122,11 @@ def cautions(found: Comparison) -> list[str]:
     if len(found.lab) == 1:
         made.append("one lab session: there is no ceiling, and no p")
     made += _seen_badly(found)
+    noted: dict[str, list[str]] = {}  # one line for all measures it is true of
     for row in found.primaries:
-        made += [f"{row.label}: {each}" for each in row.notes]
+        for each in row.notes:
+            noted.setdefault(each, []).append(row.label)
+    made += [f"{', '.join(labels)}: {note}" for note, labels in noted.items()]
     return list(dict.fromkeys(each.rstrip(".") for each in made))
 
 
