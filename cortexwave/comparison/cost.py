@@ -95,7 +95,10 @@ def thorough_cost(study: Study, folder: str | Path) -> Cost:
             reads = max(0, trials * widths - own)
             passes += waves + reads
             seconds += waves * taken.waves + reads * taken.trials
-    done = min(passes, len(list((folder / FOLDER).glob("*.h5"))))
+    # analyses that an interrupted pass has left are none
+    there = [path for path in (folder / FOLDER).glob("*.h5")
+             if not path.stem.endswith("_waves")]  # fmt: skip
+    done = min(passes, len(there))
     asked = 0 if study.memory is None else sum(
         any(each.shift for each in side) for side in (lab, model))  # fmt: skip
     asked -= min(asked, len(list((folder / RECOVERED).glob("*.h5"))))
