@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from cortexwave.comparison.comparing import compare as compare
     from cortexwave.comparison.comparing import compare_study as compare_study
+    from cortexwave.comparison.cost import thorough_cost as thorough_cost
     from cortexwave.comparison.permutation import (
         session_permutation as session_permutation,
     )
@@ -321,6 +322,7 @@ _HOME = {
     "stimulus_locked_lags": "analysis.stimulus_locked",
     "surrogate": "analysis.nulls",
     "temporal_generalisation": "memory.generalisation",
+    "thorough_cost": "comparison.cost",
     "to_channels": "lab.grids",
     "to_grid": "lab.grids",
     "topographic_shift": "memory.topographic",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.gates import trial_faults
 from cortexwave.comparison.intervals import Interval

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.parts import excluded_sessions
 from cortexwave.comparison.study_material import Simulated

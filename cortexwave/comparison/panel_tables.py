@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.view.comparison_page import Panel
 from cortexwave.view.comparison_waves import Sessions

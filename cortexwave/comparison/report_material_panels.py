@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cortexwave.analysis.sites import picked, sites_of
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.gates import longest_span
 from cortexwave.comparison.panel_tables import drawn, medians, missing
 from cortexwave.comparison.parts import Part, without_excluded

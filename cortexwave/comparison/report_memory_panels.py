@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.panel_tables import drawn, missing, reasons, tables
 from cortexwave.view.comparison_memory import (
     draw_decoding,

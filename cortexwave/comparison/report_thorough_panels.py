@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.cost import thorough_cost
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.panel_tables import missing

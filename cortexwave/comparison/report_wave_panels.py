@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.panel_tables import (
     drawn,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cortexwave.comparison.comparing import Comparison
+from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.facts_file import reason_of
 from cortexwave.comparison.gates import longest_span, seen_faults
 from cortexwave.comparison.measure_rows import Row
