@@ -1,11 +1,11 @@
 """Cost of a whole comparison of two recordings, as `cortexwave compare` does it.
 
-    python benchmarks/comparison.py [--minutes 10]
+    python benchmarks/comparison.py [--minutes 10] [--jobs 2]
 
 Made recordings of 96 channels at 1 kHz, one called a model and one the lab's: a plane
 wave of 0.3 s to the left or to the right in smooth noise after an onset every 1.5 s,
 5 to 40 Hz, trials of 0.4 s, the page included. CPU time and peak memory of the command,
-a process of its own, one thread, one run.
+a process for each job, one thread each, one run; the peak is that of the largest.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def made(minutes: float, origin: str, speed: float, seed: int, path: Path) -> Pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder of recordings and report")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -91,7 +92,7 @@ def main() -> None:
         told = subprocess.run(
             [sys.executable, "-m", "cortexwave.cli", "compare", str(model), str(lab),
              "--band", "5 Hz:40 Hz", "--window", "-100 ms:300 ms", "--quiet", "--json",
-             "-o", str(folder / "report")],
+             "--jobs", str(chosen.jobs), "-o", str(folder / "report")],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
         elapsed = time.monotonic() - began
