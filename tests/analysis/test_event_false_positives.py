@@ -68,14 +68,15 @@ NULLS: dict[str, Callable[[int], xr.Dataset]] = {
 }
 
 
-def _rejected(made: xr.Dataset, seed: int) -> bool:
-    found = find_waves(wave_field(made, band=BAND), seed=seed, count=19, alpha=ALPHA)
+def _rejected(made: xr.Dataset, seed: int, count: int) -> bool:
+    field = wave_field(made, band=BAND)
+    found = find_waves(field, seed=seed, count=count, alpha=ALPHA)
     return bool(found["is_wave"].any())
 
 
 @pytest.mark.parametrize("name", NULLS)
 def test_where_nothing_travels_one_recording_in_twenty_has_an_event(name):
-    count = sum(_rejected(NULLS[name](seed), seed) for seed in range(FIELDS))
+    count = sum(_rejected(NULLS[name](seed), seed, 19) for seed in range(FIELDS))
     print(f"{name}: {count} of {FIELDS}; up to {HIGH:.0f} are as 0.05")
     # a frame that chance or a standing pattern would explain counts for nothing, so the
     # test is cautious, most on independent noise; what it finds is below
@@ -104,7 +105,9 @@ def test_one_wave_of_half_a_second_at_0_db_is_found_nine_times_in_ten(kind):
     for seed in range(WAVES):
         noise = synthetic.smooth_noise(SITES, length=0.0, seed=1000 + seed, **LONGER)
         wave = _episode(kind, np.random.default_rng(seed))
-        found += _rejected(synthetic.mixture(wave, noise), seed)
+        # as many surrogates as `find_waves` takes by itself: with 19 p is .05 at the
+        # least, which loses some (51 of 60 radial waves were found)
+        found += _rejected(synthetic.mixture(wave, noise), seed, 99)
     print(f"{kind}: {found} of {WAVES}")
     assert found >= 0.9 * WAVES
 
