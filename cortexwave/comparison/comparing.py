@@ -31,6 +31,7 @@ from cortexwave.comparison.seen_models import (
 )
 from cortexwave.comparison.session_values import sessions_of
 from cortexwave.comparison.study_document import (
+    Given,
     Study,
     check_study_document,
     load_study,
@@ -171,23 +172,27 @@ def comparing(
     lab_parts = parts_of(study, "lab")
     given = parts_of(study, "model")
     total = len(lab_parts) + (len(given) or _runs(study))
-    lab_facts = yield from measuring(lab_parts, wanted, stands, jobs=jobs, total=total)
-    lab = sessions_of(lab_parts, lab_facts)
     if not given:
         (folder / "model").mkdir(exist_ok=True)
         for part in simulated_parts(study, folder / "model"):
-            yield Progress(len(lab_parts), total, f"run {part.name}")
+            yield Progress(0, total, f"run {part.name}")
             given.append(part)
-    scaled = calibrated(study, lab, given)
+    fitted_to = []
+    if not isinstance(study.calibration, Given):
+        facts = yield from measuring(lab_parts, wanted, stands, jobs=jobs, total=total)
+        fitted_to = sessions_of(lab_parts, facts)
+    scaled = calibrated(study, fitted_to, given)
     (folder / "seen").mkdir(exist_ok=True)
     seen = []
     for part in seen_parts(given, lab_parts, study, scaled.scale, folder / "seen"):
-        yield Progress(len(lab_parts), total, f"electrodes {part.name}")
+        yield Progress(0, total, f"electrodes {part.name}")
         seen.append(part)
-    model_facts = yield from measuring(
-        seen, wanted, stands, jobs=jobs, before=len(lab_parts), total=total
+    # both sides at once: a study of two recordings has two to measure side by side
+    facts = yield from measuring(
+        [*lab_parts, *seen], wanted, stands, jobs=jobs, total=total
     )
-    model = sessions_of(seen, model_facts)
+    lab = sessions_of(lab_parts, facts[: len(lab_parts)])
+    model = sessions_of(seen, facts[len(lab_parts) :])
     yield Progress(total, total, "distances")
     rows = study_rows(study, lab, model, scaled)
     found = Comparison(

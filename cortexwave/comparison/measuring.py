@@ -73,11 +73,11 @@ def wanted_of(study: Study) -> Wanted:
 
 def measuring(
     parts: Sequence[Part], wanted: Wanted, folder: Path, *, jobs: int = 1,
-    before: int = 0, total: int | None = None,
+    total: int | None = None,
 ) -> Generator[Progress, None, list[Facts]]:  # fmt: skip
     """Measure parts, `jobs` at a time; returns the tables of each, in their order.
 
-    `before` and `total` are for the count of a longer work that this is a piece of.
+    `total` is for the count of a longer work that this is the beginning of.
     """
     for name in ("waves", "sessions"):
         (folder / name).mkdir(exist_ok=True)
@@ -90,9 +90,9 @@ def measuring(
     yield from working(
         [Work(part.name, measure_part, (part, wanted, folder, key))
          for part, key in due],
-        jobs=jobs, done=before + len(parts) - len(due), total=total,
+        jobs=jobs, done=len(parts) - len(due), total=total,
     )  # fmt: skip
-    yield Progress(before + len(parts), total, "measured")
+    yield Progress(len(parts), total, "measured")
     return [open_facts(facts_path(part, folder)) for part in parts]
 
 
