@@ -134,23 +134,34 @@ def _lag_positions(axes: Axes, lines: Sessions) -> None:
 def draw_formats(generalisation: Sessions, alignment: Sessions) -> Figure:
     """Generalisation over time of the first session of each side, and by lag."""
     with pieces.journal_style():
-        figure, axes = row_of_axes(5, height=1.15, left=0.42, gap=0.5)
-        for each, side in zip(axes[:2], SIDES, strict=True):
+        figure, (*matrices, lags, gains, drifts) = _two_rows()
+        for each, side in zip(matrices, SIDES, strict=True):
             tables = [t for _, t in generalisation.get(side, ()) if "accuracy" in t]
             each.set_title(NAMES[side], fontsize=7.5, loc="left")
             if not tables:
                 absent(each, "not read out")
                 continue
             _matrix(each, tables[0])
-        lags, gains = axes[2], axes[3]
         draw_curves(generalisation, lags, name="persistence", along="lag", factor=1e3)
         lags.axhline(0, color=pieces.QUIET, lw=0.5)
         lags.set(xlabel="lag (ms)", ylabel="persistence index")
         draw_curves(alignment, gains, name="gain", along="lag", factor=1e3)
         gains.axhline(0, color=pieces.QUIET, lw=0.5)
         gains.set(xlabel="lag (ms)", ylabel="aligned gain")
-        _drifts(axes[4], generalisation)
+        _drifts(drifts, generalisation)
     return figure
+
+
+def _two_rows() -> tuple[Figure, list[Axes]]:
+    """Three axes above two, the last of which is as wide as two."""
+    left, top, width, height, gap, row = 0.5, 0.35, 1.45, 1.35, 0.85, 2.15
+    figure = pieces.new_figure(pieces.FULL_WIDTH, 2 * row + 0.3)
+    each = [pieces.axes_at(figure, left + k * (width + gap), top, width, height)
+            for k in range(3)]  # fmt: skip
+    each.append(pieces.axes_at(figure, left, top + row, width, height))
+    wide = 2 * width + gap
+    each.append(pieces.axes_at(figure, left + width + gap, top + row, wide, height))
+    return figure, each
 
 
 def _drifts(axes: Axes, sessions: Sessions) -> None:
@@ -171,7 +182,7 @@ def _drifts(axes: Axes, sessions: Sessions) -> None:
         axes.plot([row, row], [low / 1e3, high / 1e3], color=COLOURS[side], lw=1)
         axes.plot(row, middle / 1e3, "o", color=COLOURS[side], ms=3)
     axes.axhline(0, color=pieces.QUIET, lw=0.5)
-    axes.set_xticks(range(len(known)), [name for _, name, *_ in known], fontsize=5,
+    axes.set_xticks(range(len(known)), [name for _, name, *_ in known], fontsize=6,
                     rotation=90)  # fmt: skip
     axes.set(ylabel="drift (m/s)", xlim=(-0.6, len(known) - 0.4))
 
@@ -225,9 +236,11 @@ def draw_dependence(contrast: Sessions, share: Sessions, phases: Sessions) -> Fi
                 axes.plot([row, row], [low, high], color=COLOURS[side], lw=1)
                 axes.plot(row, middle, "o", color=COLOURS[side], ms=4)
             axes.axhline(0, color=pieces.QUIET, lw=0.5)
+            few = len(known) <= 4
             axes.set_xticks(
-                range(len(known)), [f"{NAMES[s]}\n{n}" for s, n, _ in known],
-                fontsize=6,
+                range(len(known)),
+                [f"{NAMES[s]}\n{n}" if few else n for s, n, _ in known],
+                fontsize=6, rotation=0 if few else 90,
             )  # fmt: skip
             axes.set(ylabel=label, xlim=(-0.6, len(known) - 0.4))
     return figure
