@@ -212,7 +212,8 @@ def test_a_thorough_comparison_has_all_panels_and_is_done_once(tmp_path, monkeyp
     assert found.grid.attrs["passes"] == 6 + 3 * 6
     # one session on each side has no ceiling, whatever the choice
     assert set(found.grid["word"].values.ravel()) == {"undetermined"}
-    assert panels["P"]["drawn"] or "shift" in panels["P"]["missing"]
+    # so short a pass over 16 sites may leave no frames for rivals: then it says so
+    assert panels["P"]["drawn"] or "3 are needed" in panels["P"]["missing"]
     assert [table["number"] for table in told["tables"]][-1] == "T6"
 
     def never(*_):
