@@ -29,8 +29,9 @@ from cortexwave.memory.trials import Trials
 _LEAST_PER_CLASS = 5
 _SURE = 40  # trials per class for an interval of accuracy of about 0.08 either way
 NO_DEAL = (
-    "each block of a test fold holds a single class, so that no labels can be traded "
-    "within blocks: it cannot be told whether classes or blocks differ"
+    "in each test fold the trials of a block are of a single class, or share frames "
+    "(windows that overlap), so that no labels can be traded: it cannot be told "
+    "whether classes or blocks differ"
 )
 
 
