@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 
 from cortexwave.comparison.facts_file import open_facts, reason_of, save_facts
+from cortexwave.comparison.memory_facts import READOUTS
 from cortexwave.comparison.parts import Part
 from cortexwave.comparison.recording_facts import recording_facts
 from cortexwave.memory.driven import driven_from
@@ -27,7 +28,7 @@ from cortexwave.view.propagator import draw_propagator, draw_topographic_shift
 STEP = 0.005  # s
 PART = Part("lab", "ada", "one", 0, Path("ada.h5"), "h")
 ASKED = {"label": "item", "kinds": None, "lags": 8, "permutations": 19,
-         "band": (20.0, 50.0), "seed": 1}  # fmt: skip
+         "band": (20.0, 50.0), "seed": 1, "names": READOUTS}  # fmt: skip
 
 
 def line(values: np.ndarray, rows: list[dict]) -> xr.Dataset:
