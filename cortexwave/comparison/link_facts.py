@@ -70,8 +70,6 @@ def wave_strength(trials: Trials) -> np.ndarray:
             "sites have no positions, so no plane can be laid through them"
         )
     after = trials.clock >= -1e-9
-    z = trials.values[:, after]
-    unit = z / np.maximum(np.abs(z), np.finfo(float).tiny)
     places = trials.positions - trials.positions.mean(axis=0)
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
     np.fill_diagonal(apart, np.inf)
@@ -80,7 +78,11 @@ def wave_strength(trials: Trials) -> np.ndarray:
     waves = np.stack([axis.ravel() for axis in np.meshgrid(along, along)], axis=1)
     waves = waves[np.linalg.norm(waves, axis=1) > 1e-9]
     planes = np.exp(1j * waves @ places.T) / len(places)  # (wave, site)
-    return np.abs(unit @ planes.T).max(axis=-1).mean(axis=-1)
+    followed = []
+    for z in trials.values[:, after]:
+        unit = z / np.maximum(np.abs(z), np.finfo(float).tiny)
+        followed.append(np.abs(unit @ planes.T).max(axis=-1).mean())
+    return np.array(followed)
 
 
 def _amplitude(trials: Trials) -> np.ndarray:

@@ -99,11 +99,12 @@ def shift_aligned_generalisation(
     mirrored = search.right(still, plan.mirror[best])
     statistic = float(weight @ (aligned - plain)[:, 1:].mean(axis=1))
     draw = np.random.default_rng(seed)
-    null = np.empty(permutations)
-    for k in range(permutations):
-        dealt = draw.permuted(still, axis=1)
-        moved = search.right(dealt, search.best(dealt))
-        null[k] = weight @ (moved - search.right(dealt, None))[:, 1:].mean(axis=1)
+    dealt = np.stack([draw.permuted(still, axis=1) for _ in range(permutations)])
+    null = np.array([
+        weight @ (search.right(times, found) - search.right(times, None))[:, 1:]
+        .mean(axis=1)
+        for times, found in zip(dealt, search.best_of_deals(dealt), strict=True)
+    ])  # fmt: skip
     unit, members = resampling_unit(chosen)
     draws = resampled(members, codes, seed=seed)
     chance = 1 / chosen.classes.size

@@ -11,17 +11,15 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.signal
 import xarray as xr
 
 from cortexwave import schema
-from cortexwave.analysis.filters import check_band
 from cortexwave.errors import InputError
-from cortexwave.memory.trials import Trials, trials_of
+from cortexwave.memory.demodulation import demodulated, demodulated_windows, words
+from cortexwave.memory.trials import Trials, cut_around, trials_of_cut
 
 Features = Literal["raw", "analytic", "amplitude", "phase", "modes"]
 
-_ORDER = 4  # of the low-pass that follows the demodulation
 _MODES = 3
 
 
@@ -73,8 +71,8 @@ def phasors(trials: Trials, *, band: tuple[float, float] | None) -> Trials:
         raise InputError("these features are made of phasors: give the band in Hz, or "
                          "trials of phasors (phasor_trials)")  # fmt: skip
     rate = 1 / trials.step
-    made = _demodulated(trials.values, trials.clock, rate, band)
-    described = {**trials.attributes, "band": list(band), "filter": _words(band)}
+    made = demodulated(trials.values, trials.clock, rate, band)
+    described = {**trials.attributes, "band": list(band), "filter": words(band)}
     return replace(trials, values=made, attributes=described)
 
 
@@ -96,18 +94,15 @@ def phasor_trials(
     if name not in names:
         raise InputError(f"no field {variable!r}; the recording has {names}")
     field = recording[name].transpose("trial", "time", ..., missing_dims="ignore")
-    clock = np.asarray(field["time"].values, dtype=float)
-    rate = (clock.size - 1) / float(clock[-1] - clock[0])
-    values = np.asarray(field.values, dtype=float)
-    trials = field.sizes.get("trial", 1)
-    shaped = values.reshape(trials, clock.size, -1)
-    z = _demodulated(shaped, clock, rate, band).reshape(values.shape)
+    others = [other for other in names if other != name]
+    cut = cut_around(recording.drop_vars(others), window=window, label=label,
+                     kinds=kinds)  # fmt: skip
     made = _complex_trials(
-        recording.drop_vars([other for other in names if other != name]),
-        field.copy(data=z.real), field.copy(data=z.imag), window, label, kinds,
+        cut, name, demodulated_windows(field, cut, band=band, window=window),
+        apart="trial" in recording.dims, window=window, label=label,
     )  # fmt: skip
     described = {**made.attributes, "variable": name, "band": list(band),
-                 "filter": _words(band)}  # fmt: skip
+                 "filter": words(band)}  # fmt: skip
     return replace(made, attributes=described)
 
 
@@ -125,13 +120,13 @@ def wave_trials(
     `causal` is 0.
     """
     schema.validate_wave_field(field)
-    angle = np.asarray(field["phase"].values)
-    kept = field.drop_vars([n for n in schema.field_names(field) if n != "amplitude"])
-    size = field["amplitude"]
-    made = _complex_trials(
-        kept, size.copy(data=size.values * np.cos(angle)),
-        size.copy(data=size.values * np.sin(angle)), window, label, kinds,
-    )  # fmt: skip
+    parts = ("amplitude", "phase")
+    kept = field.drop_vars([n for n in schema.field_names(field) if n not in parts])
+    cut = cut_around(kept, window=window, label=label, kinds=kinds)
+    size, angle = (cut[each].transpose("trial", "time", ...).values for each in parts)
+    made = _complex_trials(cut, "amplitude", size * np.exp(1j * angle),
+                           apart="trial" in field.dims, window=window,
+                           label=label)  # fmt: skip
     described = {**made.attributes, "band": list(field.attrs["band"]), "causal": 0}
     return replace(made, attributes=described)
 
@@ -238,33 +233,15 @@ def _places(trials: Trials) -> np.ndarray:
     return trials.positions
 
 
-def _demodulated(
-    values: np.ndarray, clock: np.ndarray, rate: float, band: tuple[float, float]
-) -> np.ndarray:
-    """(trial, time, site) to complex, causally."""
-    check_band(band, rate)
-    centre, half = sum(band) / 2, (band[1] - band[0]) / 2
-    sections = scipy.signal.butter(_ORDER, half, fs=rate, output="sos")
-    turning = np.exp(-2j * np.pi * centre * clock)[:, None]
-    # a constant would enter as a jump from 0; demodulated it is no low frequency
-    turned = (values - values[:, :1]) * turning
-    low = scipy.signal.sosfilt(sections, turned, axis=1)
-    return 2 * low * turning.conj()
-
-
-def _words(band: tuple[float, float]) -> str:
-    return (f"causal complex demodulation, {band[0]:g} to {band[1]:g} Hz, Butterworth "
-            f"low-pass of order {_ORDER}")  # fmt: skip
-
-
 def _complex_trials(
-    recording: xr.Dataset, real: xr.DataArray, imaginary: xr.DataArray,
-    window: tuple[float, float], label: str, kinds: list[str] | None,
+    cut: xr.Dataset, name: str, z: np.ndarray, *, apart: bool,
+    window: tuple[float, float], label: str,
 ) -> Trials:  # fmt: skip
-    name = str(real.name)
+    """Trials of phasors z (trial, time, ...) in the place of the field `name`."""
+    field = cut[name].transpose("trial", "time", ...)
     parts = [
-        trials_of(recording.assign({name: part}), window=window, label=label,
-                  variable=name, kinds=kinds)
-        for part in (real, imaginary)
+        trials_of_cut(cut.assign({name: field.copy(data=part)}), window=window,
+                      label=label, variable=name, apart=apart)
+        for part in (z.real, z.imag)
     ]  # fmt: skip
     return replace(parts[0], values=parts[0].values + 1j * parts[1].values)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from cortexwave.memory.classifiers import standardised
-
 _PENALTIES = (0.0, *np.logspace(-1, 7, 17), np.inf)
 # orders of the differences that smoothing makes small: the first leaves a constant,
 # the code of what stands still; the third hardly bends a pulse that moves
@@ -33,18 +31,18 @@ class Likelihood:
     @staticmethod
     def of(values: np.ndarray, codes: np.ndarray, classes: int) -> Likelihood:
         """Of training trials (trial, frame, site) with codes below `classes`."""
-        trials, frames, sites = values.shape
-        flat = values.reshape(-1, sites)
-        centre = flat.mean(axis=0)
+        trials, frames = values.shape[:2]
         counts = np.array([(codes == c).sum() for c in range(classes)])
-        means = np.stack([values[codes == c].mean(axis=0) for c in range(classes)])
-        whitener = _whitener(values - means[codes], trials - classes)
+        rows = [np.flatnonzero(codes == c) for c in range(classes)]
+        made = _averages(values, [*rows, np.arange(trials)])
+        means, centre = made[:-1], made[-1].mean(axis=0)
+        largest = np.nanmax(np.abs(means), axis=(0, 1))
+        whitener = _whitener(values - means[codes], largest, trials - classes)
         white = (means - centre) @ whitener
-        halves = _halves(values, codes, classes)
-        one, other = ((half - centre) @ whitener for half in halves)
-        return Likelihood(
-            white, _smoother(one, other, frames), counts, centre, whitener
-        )
+        one, other = ((half - centre) @ whitener
+                      for half in _halves(values, codes, classes))  # fmt: skip
+        return Likelihood(white, _smoother(one, other, frames), counts, centre,
+                          whitener)  # fmt: skip
 
     def white(self, values: np.ndarray) -> np.ndarray:
         """Values (..., site) in axes (..., axis) of unit noise."""
@@ -103,24 +101,28 @@ def fisher_information(
     return np.where(total > 0, total, np.nan)
 
 
-def _whitener(residuals: np.ndarray, freedom: int) -> np.ndarray:
+def _whitener(residuals: np.ndarray, largest: np.ndarray, freedom: int) -> np.ndarray:
     """(site, axis): axes over the standard deviations of the shrunk covariance.
 
-    Ledoit & Wolf (2004) with each trial and frame a sample, on sites of unit variance.
+    Ledoit & Wolf (2004) with each trial and frame a sample, on sites of unit variance;
+    a site that varies by no more than rounding of its `largest` mean has no axis.
+    `residuals`, whose mean is 0, are overwritten.
     """
-    flat = residuals.reshape(-1, residuals.shape[2])
-    scaled, _, varies = standardised(flat, flat[:0])
-    spread = flat.std(axis=0)
+    scaled = residuals.reshape(-1, residuals.shape[2])
     n, sites = scaled.shape
+    spread = np.sqrt(np.einsum("ns,ns->s", scaled, scaled) / n)
+    varies = spread > 1e-12 * largest
+    inverse = np.where(varies, 1 / np.where(varies, spread, 1), 0.0)
+    scaled *= inverse
     covariance = scaled.T @ scaled / n
     size, mean = np.sum(covariance**2), np.trace(covariance) / sites
     apart = size - sites * mean**2
-    error = (np.mean(np.sum(scaled**2, axis=1) ** 2) - size) / n
+    lengths = np.einsum("ns,ns->n", scaled, scaled)
+    error = (np.mean(lengths**2) - size) / n
     shrinkage = 1.0 if apart <= 0 else float(np.clip(error / apart, 0, 1))
     shrunk = (1 - shrinkage) * covariance + shrinkage * mean * np.eye(sites)
     variance, axes = np.linalg.eigh(shrunk)
     kept = variance > 1e-10 * variance[-1]
-    inverse = np.where(varies, 1 / np.where(varies, spread, 1), 0.0)
     # the residuals miss what the class means took from them
     lost = max(1, freedom) * residuals.shape[1] / n
     return inverse[:, None] * axes[:, kept] * np.sqrt(lost / variance[kept])
@@ -130,11 +132,18 @@ def _halves(
     values: np.ndarray, codes: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Class means (class, frame, site) of every other trial of each class."""
-    parts = []
-    for first in (0, 1):
-        rows = [np.flatnonzero(codes == c)[first::2] for c in range(classes)]
-        parts.append(np.stack([values[row].mean(axis=0) for row in rows]))
-    return parts[0], parts[1]
+    rows = [np.flatnonzero(codes == c) for c in range(classes)]
+    return (_averages(values, [row[0::2] for row in rows]),
+            _averages(values, [row[1::2] for row in rows]))  # fmt: skip
+
+
+def _averages(values: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
+    """Mean (group, frame, site) of each group of trials, by one product."""
+    shares = np.zeros((len(rows), len(values)))
+    for group, row in enumerate(rows):
+        shares[group, row] = 1 / row.size if row.size else np.nan
+    flat = shares @ values.reshape(len(values), -1)
+    return flat.reshape(len(rows), *values.shape[1:])
 
 
 def _smoother(one: np.ndarray, other: np.ndarray, frames: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import xarray as xr
 from cortexwave.analysis.filters import butterworth, check_band
 from cortexwave.errors import InputError
 from cortexwave.memory.classifiers import Classifier
-from cortexwave.memory.dealing import groups_of, p_family, p_values
+from cortexwave.memory.dealing import groups_of, p_family, p_values, splits_of
 from cortexwave.memory.identity import check_real, frames_of, held_out, too_few
 from cortexwave.memory.trials import Trials
 
@@ -81,20 +81,34 @@ def filter_control(
     responses = np.stack([trials.values[codes == code].mean(axis=0)
                           for code in range(trials.classes.size)])  # fmt: skip
     responses[:, ~during] = 0.0
+    splits = splits_of(trials, count=count, seed=seed)
+    # the filter is linear: what it makes of a sum is the sum of what it makes of each
+    through = _filtered(trials.values, frames, rate=rate, band=band, order=order)
+    rung = _filtered(responses, frames, rate=rate, band=band, order=order)
     found = []
     for number in range(1 + surrogates):
-        values = trials.values
+        seen = through
         if number:
             other = _others(groups, draw)
-            values = values[other] + responses[codes] - responses[codes[other]]
-        seen = butterworth(values.swapaxes(1, 2), rate=rate, band=band, order=order,
-                           causal=True).swapaxes(1, 2)  # fmt: skip
+            seen = through[other] + rung[codes] - rung[codes[other]]
         decoded = held_out(
-            replace(trials, values=seen), frames, classifier=classifier, count=count,
-            permutations=0, seed=seed,
+            replace(trials, values=seen, clock=clock[frames]), np.arange(frames.size),
+            classifier=classifier, count=count, permutations=0, seed=seed,
+            splits=splits,
         )  # fmt: skip
         found.append(decoded.accuracy()[0])
     return _labelled(np.array(found), clock[frames], described)
+
+
+def _filtered(
+    values: np.ndarray, frames: np.ndarray, *, rate: float, band: tuple[float, float],
+    order: int,
+) -> np.ndarray:  # fmt: skip
+    """Courses (trial, time, site) through the causal filter, at some of the frames."""
+    return np.stack([
+        butterworth(each.T, rate=rate, band=band, order=order, causal=True)[:, frames].T
+        for each in values
+    ])  # fmt: skip
 
 
 def _others(groups: np.ndarray, draw: np.random.Generator) -> np.ndarray:

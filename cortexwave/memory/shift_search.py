@@ -6,9 +6,14 @@ the times, then only looks up. The velocity of a fold is chosen on all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
+
+_LOOKED_UP = 2**20  # at once, of many deals
+_DIGITS = 12  # of scores; velocities that differ by rounding alone are equally good
 
 
 @dataclass(frozen=True)
@@ -61,21 +66,53 @@ class Search:
     folds: int
 
     def best(self, times: np.ndarray) -> np.ndarray:
-        """The velocity (fold,) with the best mean accuracy on all other folds."""
+        """The velocity (fold,) with the best mean accuracy on all other folds.
+
+        `times` (trial, a) are those that the frames are said to be of. Slow and
+        obvious; `best_of_deals` is the same for many.
+        """
         score = np.zeros((self.folds, self.plan.count))
-        count = self.table.shape[1]
-        for lag in range(1, self.plan.at.shape[1]):
-            for sign, a in self._pairs(lag, count):
-                b = times[:, a + (lag if sign == 0 else -lag)]  # (trial, a)
-                moves = self.plan.at[: self.plan.count, lag, sign]
-                for f in range(self.folds):
-                    others = np.flatnonzero(self.fold != f)
-                    right = self.table[
-                        f, a[None, :, None], others[:, None, None],
-                        b[others][:, :, None], moves,
-                    ]  # (trial, a, velocity)  # fmt: skip
-                    score[f] += self.weight[others] @ _mean_apart(right, a, b[others])
-        return score.argmax(axis=1)
+        for a, moves, lag in self._lagged():
+            b = times[:, a + lag]  # (trial, a)
+            for f in range(self.folds):
+                others = np.flatnonzero(self.fold != f)
+                right = self.table[
+                    f, a[None, :, None], others[:, None, None],
+                    b[others][:, :, None], moves,
+                ]  # (trial, a, velocity)  # fmt: skip
+                score[f] += self.weight[others] @ _mean_apart(right, a, b[others])
+        return np.round(score, _DIGITS).argmax(axis=1)
+
+    def best_of_deals(self, dealt: np.ndarray) -> np.ndarray:
+        """`best` (deal, fold) of each deal of the times (deal, trial, a).
+
+        What a deal looks up at a lag is a sparse row of weights over all of (a, trial,
+        b), so that one product with the table serves many deals.
+        """
+        deals, trials, times = dealt.shape
+        score = np.zeros((deals, self.folds, self.plan.count))
+        at_once = max(1, _LOOKED_UP // (trials * times))
+        for a, moves, lag in self._lagged():
+            tables = [
+                np.take(self.table[f, a], moves, axis=3).reshape(-1, moves.size)
+                for f in range(self.folds)
+            ]  # each (a and trial and b, velocity)
+            place = np.arange(a.size * trials).reshape(a.size, trials).T * times
+            for first in range(0, deals, at_once):
+                some = slice(first, first + at_once)
+                b = dealt[some][:, :, a + lag]  # (deal, trial, a)
+                apart = b != a
+                count = np.maximum(apart.sum(axis=2, keepdims=True), 1)
+                share = self.weight[:, None] * apart / count
+                row = np.arange(len(b) + 1) * (trials * a.size)
+                for f, table in enumerate(tables):
+                    held = share * (self.fold != f)[:, None]
+                    looked_up = csr_array(
+                        (held.reshape(-1), (place + b).reshape(-1), row),
+                        shape=(len(b), len(table)),
+                    )
+                    score[some, f] += looked_up @ table.astype(float)
+        return np.round(score, _DIGITS).argmax(axis=2)
 
     def right(self, times: np.ndarray, best: np.ndarray | None) -> np.ndarray:
         """Share right (trial, lag) of each trial at its fold's velocity, or unmoved."""
@@ -93,6 +130,13 @@ class Search:
                 else:
                     made[:, lag] += right.mean(axis=1) / 2
         return made
+
+    def _lagged(self) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+        """Times a, displacement (velocity,) and b - a of every lag but 0."""
+        for lag in range(1, self.plan.at.shape[1]):
+            for sign, a in self._pairs(lag, self.table.shape[1]):
+                moves = self.plan.at[: self.plan.count, lag, sign]
+                yield a, moves, lag if sign == 0 else -lag
 
     @staticmethod
     def _pairs(lag: int, count: int) -> list[tuple[int, np.ndarray]]:

@@ -92,12 +92,13 @@ def information_by_wave_strength(
     if described["reason"]:
         return _contrast(None, None, imbalance, members.sum(), described)
     flips = _flips(strong, run, permutations, draw)
+    shown, each_of_them = trials.at(frames), np.arange(frames.size)
     decoded = []
     for flip in flips:
         pair = (np.where(flip, strong, weak), np.where(flip, weak, strong))
         decoded.append([
-            held_out(trials.chosen(one), frames, classifier=classifier, count=count,
-                     permutations=0, seed=seed)
+            held_out(shown.chosen(one), each_of_them, classifier=classifier,
+                     count=count, permutations=0, seed=seed)
             for one in pair
         ])  # fmt: skip
     bits = np.array([[confusion_bits(each.confusion()).mean() for each in pair]

@@ -72,6 +72,10 @@ class Trials:
             event=None if self.event is None else self.event[trials],
         )  # fmt: skip
 
+    def at(self, frames: np.ndarray) -> Trials:
+        """Some of the frames, by index; in equal steps only if these are."""
+        return replace(self, values=self.values[:, frames], clock=self.clock[frames])
+
 
 def trials_of(
     recording: xr.Dataset,
@@ -92,6 +96,16 @@ def trials_of(
     (attribute `left_out`).
     Raises `InputError` where a column is empty or no event fits.
     """
+    cut = cut_around(recording, window=window, label=label, kinds=kinds)
+    return trials_of_cut(cut, window=window, label=label, variable=variable,
+                         apart="trial" in recording.dims)  # fmt: skip
+
+
+def cut_around(
+    recording: xr.Dataset, *, window: tuple[float, float], label: str,
+    kinds: Sequence[str] | None,
+) -> xr.Dataset:  # fmt: skip
+    """The recording around the events that `trials_of` takes, each of a class."""
     events = schema.events(recording)
     if label not in LABELS:
         raise InputError(f"label is '{label}'; an event is labelled by one of "
@@ -113,6 +127,15 @@ def trials_of(
             f"event column '{label}' is empty in {int((labels == '').sum())} of "
             f"{labels.size} trials; name the column that holds the class"
         )
+    return cut
+
+
+def trials_of_cut(
+    cut: xr.Dataset, *, window: tuple[float, float], label: str, variable: str | None,
+    apart: bool,
+) -> Trials:  # fmt: skip
+    """Trials of what `cut_around` gave; `apart` if of a recording with trials."""
+    labels = np.array([_text(value) for value in cut[f"event_{label}"].values])
     measured = series(cut, variable)
     texts = {
         name: np.array([_text(value) for value in cut[f"event_{name}"].values])
@@ -126,8 +149,7 @@ def trials_of(
     )  # fmt: skip
     return _in_stretches(
         made, np.asarray(cut["event_onset"].values, dtype=float),
-        np.asarray(cut["event_trial"].values) if "trial" in recording.dims
-        else np.zeros(labels.size),
+        np.asarray(cut["event_trial"].values) if apart else np.zeros(labels.size),
     )  # fmt: skip
 
 

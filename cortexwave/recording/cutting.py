@@ -33,9 +33,9 @@ def epochs(
     if np.abs(np.diff(time) - interval).max() > 1e-3 * interval:
         raise RecordingError("'time' is not uniform; cut each uniform part by itself")
     onset = np.asarray(events["onset"].values, dtype=float)
-    place = np.round((onset - time[0]) / interval)
-    first = place + np.ceil(before / interval - 1e-6)
-    last = place + np.floor(after / interval + 1e-6)
+    first = first_frames(time, onset, before)
+    length = int(np.floor(after / interval + 1e-6) - np.ceil(before / interval - 1e-6))
+    last = first + length
     inside = (first >= 0) & (last < time.size)  # False where the onset is NaN
     if not inside.any():
         raise RecordingError(
@@ -52,17 +52,16 @@ def epochs(
     tables = [name for name in recording.variables
               if str(name).startswith((EVENT_PREFIX, DRIVE_PREFIX))]  # fmt: skip
     fields = recording.drop_vars(tables)
-    length = int(last[inside][0] - first[inside][0]) + 1
     pieces = []
     for start, trial in zip(
         first[inside].astype(int), kept["trial"].values, strict=True
     ):
-        piece = fields.isel(time=slice(start, start + length))
+        piece = fields.isel(time=slice(start, start + length + 1))
         if "trial" in fields.dims:
             piece = piece.isel(trial=int(trial)).drop_vars("trial", errors="ignore")
         pieces.append(piece.drop_vars("time"))
     cut = xr.concat(pieces, dim="trial")
-    offset = np.ceil(before / interval - 1e-6) + np.arange(length)
+    offset = np.ceil(before / interval - 1e-6) + np.arange(length + 1)
     coords: dict[str, Any] = {
         "time": ("time", interval * offset, {"units": "s"}),
         "trial": ("trial", np.arange(len(pieces)), {"units": "1"}),
@@ -75,3 +74,10 @@ def epochs(
     cut.attrs = {name: value for name, value in recording.attrs.items()
                  if name != "time_origin"}  # fmt: skip
     return cut
+
+
+def first_frames(time: np.ndarray, onset: np.ndarray, before: float) -> np.ndarray:
+    """Frame (event,) at which the window of each onset begins; NaN where that is."""
+    interval = float(np.median(np.diff(time)))
+    place = np.round((onset - time[0]) / interval)
+    return place + np.ceil(before / interval - 1e-6)
