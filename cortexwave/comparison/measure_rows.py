@@ -146,14 +146,15 @@ def measure_word(
 ) -> tuple[str, str]:
     """The word of the verdict that `measure_row` has, alone, and why it has none.
 
-    Intervals and p do not enter it, so that it costs a small part of a row.
+    Reasons stand one to a line. Intervals and p do not enter it, so that it costs a
+    small part of a row.
     """
     measured = MEASURED[name]
     sides, notes, at = sides_of(name, lab, model, 1.0)
     reasons = [*faults, *(f"{side}: {notes[side]}" for side in ("model", "lab")
                           if side not in sides)]  # fmt: skip
     if reasons:
-        return "undetermined", "; ".join(reasons)
+        return "undetermined", "\n".join(dict.fromkeys(reasons))
     ours, theirs = sides["model"], sides["lab"]
     ratio = ratio_of(measured, ours, theirs, distance_of(measured, ours, theirs, at),
                      seed)  # fmt: skip

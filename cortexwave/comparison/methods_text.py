@@ -34,15 +34,21 @@ def _material(found: Comparison) -> str:
     channels = sum(len(part.channels) for part in found.lab_parts)
     times = sum(stop - start for part in found.lab_parts
                 for start, stop, _ in part.times)  # fmt: skip
+    animals, models = ({s.subject for s in side} for side in (found.lab, found.model))
     return (
-        f"{len(found.lab)} sessions of {len({s.subject for s in found.lab})} animals "
-        f"({len(found.lab_parts)} recordings) were compared with {len(found.model)} "
-        f"simulated sessions of {len({s.subject for s in found.model})} model animals. "
-        f"{len(out)} sessions, {channels} channels and {times:.4g} s were left out for "
+        f"Material: {_count(len(found.lab), 'session')} of {_count(len(animals), 'animal')} "
+        f"({_count(len(found.lab_parts), 'recording')}), compared with "
+        f"{_count(len(found.model), 'simulated session')} of "
+        f"{_count(len(models), 'model animal')}. {_count(len(out), 'session')}, "
+        f"{_count(channels, 'channel')} and {times:.4g} s were left out for "
         "the reasons listed in T5; over times that were left out each channel was "
         "bridged by a straight line and events that overlap them were taken out. Waves "
         f"were analysed between {low:g} and {high:g} Hz."
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _model(found: Comparison) -> str:

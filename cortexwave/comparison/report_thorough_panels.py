@@ -52,7 +52,7 @@ def _cost(found: Comparison) -> str:
 
 
 def robustness_table(found: Comparison) -> tuple[Table, ...]:
-    """T6, the grid as text; none where no grid was tried."""
+    """T6, the grid as text, and T7, why cells have no word; none without a grid."""
     grid = found.grid
     if grid is None:
         return ()
@@ -73,12 +73,28 @@ def robustness_table(found: Comparison) -> tuple[Table, ...]:
                  *(str(each) for each in grid["verdict"].values)))  # fmt: skip
     rows.append(("share of cells with it", "", "", "",
                  *(f"{float(each):.2f}" for each in grid["share"])))  # fmt: skip
-    reasons = dict.fromkeys(str(each) for each in grid["reason"].values.ravel() if each)
-    return (Table(
-        "T6", "Primaries under each choice",
-        (*_HEAD, *(str(each) for each in grid["label"].values)), tuple(rows),
-        f"Undetermined: {'; '.join(reasons)}" if reasons else "",
-    ),)  # fmt: skip
+    head = (*_HEAD, *(str(each) for each in grid["label"].values))
+    table = Table("T6", "Primaries under each choice", head, tuple(rows), "")
+    reasons = _reasons(grid)
+    return (table, reasons) if reasons.rows else (table,)
+
+
+def _reasons(grid: xr.Dataset) -> Table:
+    """T7: each reason once, with the measures and the number of cells that have it."""
+    measures: dict[str, dict[str, None]] = {}  # in order
+    cells: dict[str, set[int]] = {}
+    for row, label in zip(grid["reason"].values, grid["label"].values, strict=True):
+        for cell, said in enumerate(row):
+            for reason in str(said).splitlines():
+                measures.setdefault(reason, {})[str(label)] = None
+                cells.setdefault(reason, set()).add(cell)
+    often = sorted(cells, key=lambda reason: -len(cells[reason]))
+    return Table(
+        "T7", "Why cells of T6 are undetermined", ("reason", "measures", "cells"),
+        tuple((reason, ", ".join(measures[reason]), str(len(cells[reason])))
+              for reason in often),
+        f"Of {grid.sizes['cell']} cells.",
+    )  # fmt: skip
 
 
 def recovery_panel(found: Comparison) -> Panel:

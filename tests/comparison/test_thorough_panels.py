@@ -54,11 +54,12 @@ def test_panel_o_says_what_was_varied_and_what_could_not_be(found):
 
 
 def test_table_t6_has_a_row_for_each_cell_and_why_some_have_no_word(found):
-    (table,) = robustness_table(found)
+    table, reasons = robustness_table(found)
     assert len(table.rows) == 24 + 2
     assert table.rows[0] == ("as recorded", "5 to 20", "0.1", "off", "within")
     assert table.rows[-1][-1] == "0.50"
-    assert table.note == "Undetermined: lab: 9 live sites, and 16 are needed"
+    said = "lab: 9 live sites, and 16 are needed"
+    assert reasons.rows == ((said, "phase speed of waves", "12"),)
 
 
 def test_panel_p_says_what_fits_best_with_its_intervals_and_what_is_not_known(found):
