@@ -36,7 +36,8 @@ def _material(found: Comparison) -> str:
                 for start, stop, _ in part.times)  # fmt: skip
     animals, models = ({s.subject for s in side} for side in (found.lab, found.model))
     return (
-        f"Material: {_count(len(found.lab), 'session')} of {_count(len(animals), 'animal')} "
+        f"Material: {_count(len(found.lab), 'session')} of "
+        f"{_count(len(animals), 'animal')} "
         f"({_count(len(found.lab_parts), 'recording')}), compared with "
         f"{_count(len(found.model), 'simulated session')} of "
         f"{_count(len(models), 'model animal')}. {_count(len(out), 'session')}, "
