@@ -7,16 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from cortexwave.checking import read_band
 from cortexwave.cli.application import Json, Overwrite, Quiet, Settings, app
+from cortexwave.cli.given_options import given, given_band, refuse_given
 from cortexwave.errors import InputError
 from cortexwave.terminal import print_json, say, watched
 
 _DOCUMENTS = (".yaml", ".yml")
+_OF_TWO = ("--band", "--window", "--label")
 
 
 @app.command()
 def compare(
+    context: typer.Context,
     paths: Annotated[
         list[Path],
         typer.Argument(help="A study (YAML), or two recordings: model, then lab."),
@@ -31,7 +33,7 @@ def compare(
         str | None, typer.Option(help="Trials of two recordings: '-100 ms:300 ms'.")
     ] = None,
     label: Annotated[
-        str, typer.Option(help="Column of the events that is decoded.")
+        str, typer.Option(help="Of two recordings: column of the events to decode.")
     ] = "stimulus",
     thorough: Annotated[
         bool,
@@ -52,12 +54,17 @@ def compare(
     if len(paths) == 1 and paths[0].suffix in _DOCUMENTS:
         from cortexwave.comparison.study_document import load_study
 
-        if band is not None or window is not None:
-            raise InputError("--band and --window are of two recordings; a study has "
-                             "its own: --set band='[5 Hz, 40 Hz]'")  # fmt: skip
+        refuse_given(context, _OF_TWO, "of two recordings; a study has its own: "
+                     "--set band='[5 Hz, 40 Hz]', --set memory.label=kind")  # fmt: skip
         study = load_study(paths[0]).with_changes(changes)
     else:
         study = _of_two(paths, band, window, label)
+        if changes:
+            raise InputError("--set: of a study; two recordings have "
+                             f"{', '.join(_OF_TWO)}")  # fmt: skip
+        if window is None:
+            refuse_given(context, ("--label",), "trials are decoded within a --window, "
+                         "which is not given: '-100 ms:300 ms'")  # fmt: skip
     if thorough:
         from cortexwave.comparison.cost import thorough_cost
 
@@ -79,7 +86,6 @@ def compare(
 
 def _of_two(paths: list[Path], band: str | None, window: str | None, label: str) -> Any:
     from cortexwave.comparison.comparing import smallest_study
-    from cortexwave.units import quantity
 
     if len(paths) != 2:
         raise InputError(
@@ -96,8 +102,10 @@ def _of_two(paths: list[Path], band: str | None, window: str | None, label: str)
         ends = window.split(":")
         if len(ends) != 2:
             raise InputError(f"--window {window!r}: two times are due, '0 ms:300 ms'")
-        cut = (quantity(ends[0].strip(), "s"), quantity(ends[1].strip(), "s"))
+        begin, end = (given(each.strip(), "s", "--window") for each in ends)
+        assert begin is not None and end is not None
+        cut = (begin, end)
     return smallest_study(
-        paths[0].absolute(), paths[1].absolute(), band=read_band(band), window=cut,
-        label=label, permutations=None, surrogates=None, seed=0,
+        paths[0].absolute(), paths[1].absolute(), band=given_band(band, "--band"),
+        window=cut, label=label, permutations=None, surrogates=None, seed=0,
     )  # fmt: skip

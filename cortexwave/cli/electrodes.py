@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cortexwave.checking import one_of, read_band
+from cortexwave.checking import one_of
 from cortexwave.cli.application import Json, Overwrite, app
+from cortexwave.cli.given_options import given, given_band
 from cortexwave.errors import InputError
 from cortexwave.terminal import print_path
 
@@ -113,7 +114,8 @@ def observe(
     amplifier = None
     if band or rate or resolution:
         amplifier = Amplifier(
-            read_band(band) if band else (None, None), rate=given(rate, "Hz", "--rate"),
+            given_band(band, "--band") if band else (None, None),
+            rate=given(rate, "Hz", "--rate"),
             resolution=given(resolution, "uV", "--resolution"),
         )  # fmt: skip
     look = look_of(source, gain, spacing, interval, position, rotation, spread, seed)
@@ -184,7 +186,7 @@ def _noise(
         return []
     reach = given(length, "mm", "--noise-length") or 0.0
     shared = Correlation(common, local, reach) if common or local or reach else None
-    return [Noise(snr, read_band(band), exponent, correlation=shared)]
+    return [Noise(snr, given_band(band, "--noise-band"), exponent, correlation=shared)]
 
 
 def _dead(text: str) -> float | list[str]:
@@ -192,15 +194,3 @@ def _dead(text: str) -> float | list[str]:
         return float(text)
     except ValueError:
         return [label.strip() for label in text.split(",")]
-
-
-def given(text: str | None, unit: str, option: str) -> float | None:
-    """A quantity in base units, of an option that may not be given."""
-    from cortexwave.units import quantity
-
-    if text is None:
-        return None
-    try:
-        return quantity(text, unit)
-    except InputError as error:
-        raise InputError(f"{option}: {error}") from None

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortexwave.checking import one_of, read_band, read_bytes
+from cortexwave.checking import one_of, read_bytes
 from cortexwave.cli.application import Json, Overwrite, Quiet, app
+from cortexwave.cli.given_options import given, given_band, refuse_given
 from cortexwave.errors import InputError
 from cortexwave.terminal import follow_analysis, print_json, watched
 
 if TYPE_CHECKING:
     import xarray as xr
 
+_OF_RECORDING = ("--band", "--field", "--array", "--grid", "--method", "--surrogates",
+                 "--alpha", "--seed", "--wavelength", "--memory")  # fmt: skip
+
 
 @app.command()
 def analyse(
+    context: typer.Context,
     recording: Annotated[
         Path, typer.Argument(help="Recording of a model or a lab, or a study (YAML).")
     ],
@@ -59,21 +64,23 @@ def analyse(
     Of a study: of each of its recordings, with the study's band, seed and surrogates.
     """
     if recording.suffix in (".yaml", ".yml"):
+        refuse_given(context, _OF_RECORDING, "of a recording; a study has its own: "
+                     f"its band, seed and surrogates stand in {recording.name}"
+                     )  # fmt: skip
         _of_study(recording, output, jobs, overwrite, as_json, quiet)
         return
     if band is None:
         raise InputError("a recording needs --band, such as '5 Hz:40 Hz'")
     from cortexwave.analysis.analyses import open_waves
     from cortexwave.analysis.analysing import analysing
-    from cortexwave.units import quantity
     from cortexwave.wave_report import write_wave_page
 
     checked_method = one_of("--method", method, ("generalized", "hilbert", "morlet"))
     steps = analysing(
         _laid(recording, array) if grid or array else recording, output,
-        band=read_band(band), seed=seed, variable=field,
+        band=given_band(band, "--band"), seed=seed, variable=field,
         method=checked_method, order=4, measures=None, count=surrogates, alpha=alpha,
-        wavelength=quantity(wavelength, "mm") if wavelength else None,
+        wavelength=given(wavelength, "mm", "--wavelength"),
         memory=read_bytes(memory), overwrite=overwrite,
     )  # fmt: skip
     follow_analysis(steps, quiet)
