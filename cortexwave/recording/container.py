@@ -34,6 +34,9 @@ _BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable.%10d"
 # How netCDF stores a variable with the name of a dimension it is not along, such as
 # the map patch(y, x) beside values(trial, clock, patch).
 _NOT_THE_DIMENSION = "_nc4_non_coord_"
+# HDF5's own attribute, which a table read from a file brings along: as text it makes
+# HDF5 crash where it writes the labels itself.
+_LABELS = "DIMENSION_LABELS"
 
 
 def fill(
@@ -323,7 +326,8 @@ def _write_column(
         shuffle=large and not text,
     )
     for key, value in variable.attrs.items():
-        column.attrs[str(key)] = value if np.isscalar(value) else json.dumps(value)
+        if key != _LABELS:
+            column.attrs[str(key)] = value if np.isscalar(value) else json.dumps(value)
     if not text:
         column.attrs.setdefault("units", "1")
     return column

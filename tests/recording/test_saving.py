@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from cortexwave import schema
 from cortexwave.errors import InputError
 from cortexwave.recording.reader import open_recording
 from cortexwave.recording.saving import save_recording
@@ -45,6 +46,21 @@ def test_what_is_read_lazily_is_saved_again(tmp_path):
         save_recording(found, tmp_path / "b.h5")
     with open_recording(tmp_path / "b.h5") as again:
         np.testing.assert_array_equal(again["lfp"], given["lfp"])
+
+
+def test_a_drive_that_was_read_from_a_file_is_saved_again(tmp_path):
+    drive = xr.Dataset(
+        {"values": (("trial", "clock", "patch"), np.arange(14.0).reshape(1, 7, 2)),
+         "patch": (("y", "x"), np.arange(12).reshape(3, 4) % 2)},
+        {"clock": ("clock", 0.5 + 0.02 * np.arange(7), {"units": "s"})},
+    )  # fmt: skip
+    given = schema.with_tables(_recording((300, 3, 4), ("time", "y", "x")), None, drive)
+    with open_recording(save_recording(given, tmp_path / "a.h5")) as found:
+        save_recording(found, tmp_path / "b.h5")
+    with open_recording(tmp_path / "b.h5") as again:
+        assert np.array_equal(again["drive_values"], given["drive_values"])
+        assert np.array_equal(again["drive_patch"], given["drive_patch"])
+        np.testing.assert_allclose(again["clock"], 0.02 * np.arange(7), atol=1e-15)
 
 
 def test_uneven_clocks_and_fields_without_sites_are_refused(tmp_path):
