@@ -7,8 +7,24 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from cortexwave.errors import RecordingError
 from cortexwave.memory.measuring import open_memory
 from cortexwave.view.memory_page import draw_memory_page, undetermined
+
+
+def check_page(memory: str | Path, *, overwrite: bool) -> Path:
+    """Where the page of a memory file goes: beside it, under its name, as .png.
+
+    `RecordingError` where a picture stands there already, unless `overwrite`.
+    """
+    memory = Path(memory)
+    page = memory.with_suffix(".png")
+    if page.exists() and not overwrite:
+        raise RecordingError(
+            f"{page}: would be replaced, as the page of {memory.name} gets that name; "
+            "name another file, or --overwrite"
+        )
+    return page
 
 
 def write_memory_page(memory: str | Path, path: str | Path) -> Path:

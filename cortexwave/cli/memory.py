@@ -53,8 +53,9 @@ def recording(
 ) -> None:
     """Measure what a recording remembers: the analyses that its protocol declares."""
     from cortexwave.memory.measuring import measuring, open_memory
-    from cortexwave.memory_report import summary_of, write_memory_page
+    from cortexwave.memory_report import check_page, summary_of, write_memory_page
 
+    picture = check_page(output, overwrite=overwrite)
     asked = [*(asked_of(analysis, file) if analysis else []),
              *(read_from(analyses, file) if analyses else [])]  # fmt: skip
     if analysis is None and analyses is None:
@@ -63,7 +64,7 @@ def recording(
         measuring(file, output, asked, jobs=jobs, overwrite=overwrite), quiet
     )
     found = open_memory(output)
-    page = write_memory_page(output, output.with_suffix(".png"))
+    page = write_memory_page(output, picture)
     told = {name: summary_of(each) for name, each in found.items()}
     if as_json:
         print_json({"path": str(output), "page": str(page), "found": told})
@@ -74,7 +75,7 @@ def recording(
 
 
 def declared_in(file: Path) -> list[Measurement]:
-    """The analyses that the protocol in a recording declares."""
+    """The analyses that the protocol in a recording declares; none if it has none."""
     from cortexwave.errors import RecordingError
     from cortexwave.protocol.document import parse_protocol
     from cortexwave.recording.reader import read_protocol
@@ -84,6 +85,9 @@ def declared_in(file: Path) -> list[Measurement]:
     except RecordingError as error:
         if "holds no protocol" not in str(error):
             raise
+        return []
+    # of what was imported, or saved from memory, the text is a remark and no more
+    if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         return []
     return [_measurement(each) for each in parse_protocol(text).analyses]
 

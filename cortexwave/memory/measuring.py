@@ -102,9 +102,8 @@ def measuring(
     recording, output = Path(recording), Path(output)
     if not measurements:
         raise InputError(
-            f"{recording}: nothing to measure: its protocol declares no `analyses`; "
-            "name some (--analysis '{kind: memory_function, lags: 40}', or --analyses "
-            "FILE.yaml)"
+            f"{recording}: nothing to measure: it declares no `analyses`; give some: "
+            "--analysis '{kind: memory_function, lags: 40}', or --analyses FILE.yaml"
         )
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; count from 1 on")

@@ -12,6 +12,7 @@ import cortexwave as cw
 from cortexwave.cli import app
 from cortexwave.errors import CortexwaveError, ProtocolError
 from cortexwave.memory.measuring import open_memory
+from cortexwave.memory_report import check_page
 from cortexwave.preparation import prepare
 
 PROTOCOL = """
@@ -78,6 +79,28 @@ def test_a_result_that_is_there_is_not_replaced_unasked(run, tmp_path):
     done = _command(run, "-o", output)
     assert isinstance(done.exception, CortexwaveError)
     assert output.read_bytes() == b"mine"
+
+
+def test_a_picture_that_is_there_is_not_replaced_unasked(run, tmp_path):
+    picture = tmp_path / "memory.png"
+    picture.write_bytes(b"mine")
+    done = _command(run, "-o", tmp_path / "memory.h5")
+    assert isinstance(done.exception, CortexwaveError)
+    assert f"{picture}: would be replaced" in str(done.exception)
+    assert list(tmp_path.iterdir()) == [picture]  # and nothing was measured
+    assert picture.read_bytes() == b"mine"
+    assert check_page(tmp_path / "memory.h5", overwrite=True) == picture
+
+
+def test_a_recording_without_a_protocol_is_asked_of_on_the_command_line(run, tmp_path):
+    with cw.open_recording(run) as recording:
+        saved = cw.save_recording(recording, tmp_path / "saved.h5")
+    done = _command(saved, "-o", tmp_path / "m.h5")
+    assert isinstance(done.exception, CortexwaveError)
+    told = str(done.exception)
+    assert told.startswith(f"{saved}: nothing to measure: it declares no `analyses`")
+    assert "--analysis" in told and "--analyses" in told
+    assert "protocol" not in told and "empty" not in told
 
 
 def test_analyses_may_stand_in_a_file_of_their_own(run, tmp_path):
