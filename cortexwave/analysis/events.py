@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 import xarray as xr
@@ -21,7 +22,12 @@ from cortexwave.analysis.event_table import Found, events_table
 from cortexwave.analysis.following import Followed, best_wave
 from cortexwave.analysis.reduced import Reduced, reduced
 from cortexwave.analysis.templates import Bank, template_bank
-from cortexwave.analysis.travelling import Stretch, runs, test_segment
+from cortexwave.analysis.travelling import (
+    WINDOW_CYCLES,
+    Stretch,
+    runs,
+    test_segment,
+)
 from cortexwave.errors import InputError
 
 # |mean exp(i phase)| in unison, the threshold of Townsend & Gong 2018 (PLoS Comput
@@ -32,6 +38,7 @@ SYNCHRONOUS = 0.85
 STANDING, STANDING_UNISON = 0.5, 0.7
 _LEAST_CYCLES = 0.5
 LEAST_FRAMES = 16
+_SEGMENT = 60.0  # s
 
 
 def find_waves(
@@ -41,7 +48,7 @@ def find_waves(
     count: int = 99,
     alpha: float = 0.05,
     shortest: float | None = None,
-    segment: float = 60.0,
+    segment: float = _SEGMENT,
 ) -> xr.Dataset:
     """The episodes of a wave field: a table over `event`, ordered by time.
 
@@ -65,19 +72,20 @@ def find_waves(
     standing episodes are described only (p is NaN). Events last half a cycle or more.
     Surrogates are made in windows of five cycles of the band's lower end: within one
     the field is taken to be stationary. Stretches of `segment` s are standardised by
-    themselves.
+    themselves, and cut the events at their ends: one such window long at least (60 s
+    are enough in any band).
 
-    Wavelengths below `shortest` mm (4 pitches) are not looked for; of a lattice of more
-    than 256 sites a pitch is that of the squares it is averaged over, as the attribute
-    `shortest_wavelength` (mm) says.
+    Wavelengths below `shortest` mm (4 pitches; 2 pitches to twice the array) are not
+    looked for, and what is there of them may pass for something longer; of a lattice of
+    more than 256 sites a pitch is that of the squares it is averaged over, as the
+    attribute `shortest_wavelength` (mm) says.
 
-    Raises `InputError` for lines, for fewer than 9 live sites, and where `count`
-    cannot reach `alpha`.
+    Raises `InputError` for lines, for fewer than 9 live sites, where `count` cannot
+    reach `alpha`, and for a `shortest` or a `segment` beyond these limits.
     """
     schema.validate_wave_field(field)
     check_count(count, alpha, seed)
-    if not 0 < segment < np.inf:
-        raise InputError(f"segment is {segment:g} s; it is a time above 0")
+    _check_segment(segment, float(field.attrs["band"][0]))
     kept = reduced(field)
     if kept.frames < LEAST_FRAMES:
         raise InputError(
@@ -100,14 +108,26 @@ def check_count(count: int, alpha: float, seed: int) -> None:
     """Raise `InputError` where so few surrogates cannot reach alpha; for bad seeds."""
     if not 0 < alpha < 1:
         raise InputError(f"alpha is {alpha:g}; it is a probability between 0 and 1")
-    if isinstance(count, float) or isinstance(seed, float) or seed < 0:
+    whole = isinstance(count, Integral) and isinstance(seed, Integral)
+    if not whole or seed < 0:
         raise InputError(
-            f"count is {count} and seed {seed}; both are whole numbers, seed from 0 on"
+            f"count is {count!r} and seed {seed!r}; both are whole numbers, seed from "
+            "0 on"
         )
     if count < 1 / alpha - 1 - 1e-9:
         raise InputError(
             f"count is {count}: p of {alpha:g} needs {int(np.ceil(1 / alpha - 1))} "
             "surrogates or more"
+        )
+
+
+def _check_segment(segment: float, lowest: float) -> None:
+    """Raise `InputError` where a segment is shorter than a window of its surrogates."""
+    least = min(_SEGMENT, WINDOW_CYCLES / lowest)
+    if not least * (1 - 1e-9) <= segment < np.inf:
+        raise InputError(
+            f"segment is {segment:g} s; of a band that begins at {lowest:g} Hz it is "
+            f"{least:.4g} s or longer"
         )
 
 

@@ -84,17 +84,24 @@ def template_bank(
     Wavelengths reach from `shortest` mm (4 pitches along x and along y, below which a
     wave is hard to tell from its alias) to four times the array, beyond which a plane
     wave changes by less than a quarter of a cycle across it. Raises `InputError` below
-    9 sites.
+    9 sites, and for a `shortest` below two pitches, where a wave is its own alias, or
+    beyond twice the array, where no template of a plane would be left.
     """
     if len(positions) < LEAST_SITES:
         raise InputError(
             f"{len(positions)} live sites; waves of several kinds need at least "
             f"{LEAST_SITES}"
         )
-    if shortest is not None and not 0 < shortest < np.inf:
-        raise InputError(f"shortest is {shortest:g} mm; it is a wavelength above 0")
     low, high = positions.min(axis=0), positions.max(axis=0)
     extent = high - low + np.array(pitch)
+    least, most = 2 * max(pitch), 2 * float(extent.max())
+    if shortest is not None and not (
+        least * (1 - 1e-9) <= shortest <= most * (1 + 1e-9)
+    ):
+        raise InputError(
+            f"shortest is {shortest:g} mm; here it can be {least:.4g} mm, two pitches "
+            f"of the sites that waves are told from, to {most:.4g} mm, twice the array"
+        )
     highest = (
         2
         * np.pi

@@ -244,3 +244,44 @@ def test_too_few_surrogates_for_alpha_are_refused():
 def test_what_is_no_wave_field_is_refused():
     with pytest.raises(InputError, match="wave_field makes one"):
         find_waves(_made(5, 5), seed=0)
+
+
+@pytest.mark.parametrize("shortest", [0.79, 4.01, 1e6, -1.0, np.nan])
+def test_a_shortest_wavelength_of_aliases_or_beyond_the_array_is_refused(shortest):
+    """Two pitches of 0.4 mm are Nyquist's; 5 sites span 2 mm, and no plane twice as
+    long as that has a template."""
+    field = wave_field(_made(5, 5), band=BAND)
+    with pytest.raises(InputError, match=r"shortest is .* 0\.8 mm, .* to 4 mm"):
+        find_waves(field, seed=0, count=19, shortest=shortest)
+
+
+@pytest.mark.parametrize("shortest", [0.8, 4.0])
+def test_the_limits_of_the_shortest_wavelength_themselves_are_looked_for(shortest):
+    field = wave_field(_made(5, 5), band=BAND)
+    found = find_waves(field, seed=0, count=19, shortest=shortest)
+    assert found.attrs["shortest_wavelength"] == pytest.approx(shortest)
+
+
+@pytest.mark.parametrize("segment", [0.01, 0.99, 0.0, np.nan, np.inf])
+def test_a_segment_shorter_than_a_window_of_the_surrogates_is_refused(segment):
+    field = wave_field(_made(5, 5), band=BAND)
+    with pytest.raises(InputError, match=r"segment is .* 5 Hz it is 1 s or longer"):
+        find_waves(field, seed=0, count=19, segment=segment)
+
+
+def test_a_segment_of_one_window_is_taken():
+    field = wave_field(_made(5, 5), band=BAND)
+    find_waves(field, seed=0, count=19, segment=1.0)
+
+
+@pytest.mark.parametrize("seed", ["a", None, -1, 0.5])
+def test_a_seed_that_is_no_whole_number_from_0_on_is_refused(seed):
+    field = wave_field(_made(5, 5), band=BAND)
+    with pytest.raises(InputError, match=f"seed {seed!r}; both are whole numbers"):
+        find_waves(field, seed=seed, count=19)
+
+
+def test_a_seed_of_numpy_is_one():
+    field = wave_field(_made(5, 5), band=BAND)
+    first = find_waves(field, seed=np.int64(3), count=19)
+    xr.testing.assert_equal(first, find_waves(field, seed=3, count=19))
