@@ -179,6 +179,23 @@ def events_table(rows: list[dict]) -> xr.Dataset:
     return xr.Dataset(columns)
 
 
+def check_trials(events: xr.Dataset, count: int) -> None:
+    """`SchemaError` where an event is of none of a recording's `count` trials.
+
+    An event's trial is the place of that trial along the axis, counted from 0.
+    """
+    if "trial" not in events:
+        return
+    given = np.asarray(events["trial"].values)
+    nowhere = ~np.isin(given, np.arange(count))
+    if nowhere.any():
+        first = int(np.argmax(nowhere))
+        raise SchemaError(
+            f"event {first} (counted from 0; onset {events['onset'].values[first]:g} "
+            f"s) is of trial {given[first]}; the recording has trials 0 to {count - 1}"
+        )
+
+
 def with_tables(
     fields: xr.Dataset, events: xr.Dataset | None, drive: xr.Dataset | None
 ) -> xr.Dataset:

@@ -46,11 +46,9 @@ def sequence_items(recording: xr.Dataset, *, label: str = "item") -> xr.DataArra
     # an onset that rounds to either of two frames is one onset
     first = np.r_[True, np.diff(onsets) > 1]
     rank = np.cumsum(first)[np.searchsorted(onsets, frame)] - 1
-    numbers = events["trial"].values.astype(int)
     count = recording.sizes["trial"]
-    if numbers.min() < 0 or numbers.max() >= count:
-        raise InputError(f"events name trials {numbers.min()} to {numbers.max()}; the "
-                         f"recording has trials 0 to {count - 1}")  # fmt: skip
+    schema.check_trials(events, count)
+    numbers = events["trial"].values.astype(int)
     symbols = np.full((count, int(first.sum())), BLANK, dtype=object)
     for trial, at, name in zip(numbers.tolist(), rank.tolist(), names, strict=True):
         if symbols[trial, at] != BLANK:

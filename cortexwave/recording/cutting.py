@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from cortexwave.errors import RecordingError
-from cortexwave.schema import DRIVE_PREFIX, EVENT_PREFIX, RECORDING, validate
+from cortexwave.errors import InputError, RecordingError
+from cortexwave.schema import (
+    DRIVE_PREFIX,
+    EVENT_PREFIX,
+    RECORDING,
+    check_trials,
+    validate,
+)
 
 
 def epochs(
@@ -20,12 +26,13 @@ def epochs(
     `window` is (before, after) in s, such as (-0.1, 0.5). Onsets are rounded to the
     nearest frame. A recording with a trial axis is cut in the event's own trial. The
     event's columns become coordinates of `trial`. Events whose window leaves the
-    recording are left out with a warning; `RecordingError` if none is left.
+    recording are left out with a warning; `RecordingError` if none is left, and
+    `SchemaError` where an event's trial is none of the recording's.
     """
     validate(recording, RECORDING)
-    before, after = window
-    if not before < after:
-        raise RecordingError(f"the window {window} s does not end after it begins")
+    before, after = _ends(window)
+    if "trial" in recording.dims:
+        check_trials(events, recording.sizes["trial"])
     time = recording["time"].values
     if time.size < 2:
         raise RecordingError("a recording of one frame cannot be cut")
@@ -74,6 +81,20 @@ def epochs(
     cut.attrs = {name: value for name, value in recording.attrs.items()
                  if name != "time_origin"}  # fmt: skip
     return cut
+
+
+def _ends(window: object) -> tuple[float, float]:
+    """Where a window begins and ends, in s; an error for what is no window."""
+    try:
+        before, after = np.asarray(window, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"window is {window!r}; two numbers of seconds from the onset are due, "
+            "such as (-0.1, 0.5)"
+        ) from None
+    if not before < after:
+        raise RecordingError(f"the window {window} s does not end after it begins")
+    return float(before), float(after)
 
 
 def first_frames(time: np.ndarray, onset: np.ndarray, before: float) -> np.ndarray:

@@ -39,7 +39,11 @@ def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
                 valid, groups = promised(file), set(file)
                 events = _events(file) if "events" in groups else None
             fields = stack.enter_context(_lazy(path, None, chunks))
-            fields = _cut(fields, valid)
+            fields, whole = _cut(fields, valid), fields.sizes.get("trial", 1)
+            cut = fields.sizes.get("trial", 1) < whole
+            if cut and events is not None and "trial" in events:
+                reached = events["trial"].values < fields.sizes["trial"]
+                events = events.isel(event=np.flatnonzero(reached))
             drive = None
             if "drive" in groups:
                 drive = stack.enter_context(_lazy(path, "drive", chunks))

@@ -31,8 +31,9 @@ def save_recording(
     drive, and the labels, places (mm; NaN where unknown) and states of channels.
     Time in a file begins at 0: where it does not, onsets of events and the clock of
     the drive move with it, and the attribute `time_origin` (s) keeps its start.
-    Raises `InputError` where the fields are not of the same sites, type and clock,
-    `RecordingError` where channels share a label.
+    Raises `InputError` where the fields are not of the same sites, type and clock, or
+    an event is of a trial that is not there, `RecordingError` where channels share a
+    label.
     """
     schema.validate(recording, schema.RECORDING)
     names = schema.field_names(recording)
@@ -52,6 +53,8 @@ def save_recording(
         prefix = f"{name.rstrip('s')}_"
         held = any(str(each).startswith(prefix) for each in recording.data_vars)
         tables[name] = _stored(table(recording), start) if held else None
+    if tables["events"] is not None and layout.trials is not None:
+        schema.check_trials(tables["events"], layout.trials)
     writer = RecordingWriter(
         path, layout, attributes={**provenance.attributes(), **attributes},
         protocol=_TEXT, protocol_resolved="{}", events=tables["events"],

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from cortexwave import schema
-from cortexwave.errors import RecordingError
+from cortexwave.errors import InputError, RecordingError, SchemaError
 from cortexwave.recording.cutting import epochs
 from cortexwave.recording.description import describe
 from cortexwave.recording.reader import open_recording, read_protocol
@@ -51,12 +51,14 @@ def test_unfinished_recording_is_cut_at_what_was_promised(place, layout, write):
         np.testing.assert_array_equal(found["h"].values, values["h"][0, :256, 0])
 
 
-def test_unfinished_trials_go_from_fields_and_drive_alike(place, layout, write):
+def test_unfinished_trials_go_from_fields_drive_and_events_alike(place, layout, write):
     drive = xr.Dataset({"values": (("trial", "clock", "patch"), np.ones((4, 7, 2)))})
-    write(place, layout(frames=300, trials=4), blocks=4, drive=drive)
+    events = schema.events_table([{"onset": 0.1, "trial": k} for k in (0, 1, 2, 3)])
+    write(place, layout(frames=300, trials=4), blocks=4, drive=drive, events=events)
     with open_recording(f"{place}.part") as found:
         assert found.sizes["trial"] == 2
         assert found["drive_values"].shape == (2, 7, 2)
+        assert found["event_trial"].values.tolist() == [0, 1]
 
 
 def test_protocol_comes_back_verbatim(place, layout, write):
@@ -204,6 +206,23 @@ def test_epochs_of_a_ramp_begin_at_onset_plus_window():
 def test_epochs_of_trials_come_from_the_trial_of_the_event():
     cut = epochs(ramp(trials=2), EVENTS, window=(0.0, 0.01))
     assert cut["h"].values[:, 0, 0, 0] == pytest.approx([100, 1200, 200])
+
+
+@pytest.mark.parametrize("trial", [-1, 2, 99])
+def test_an_event_of_a_trial_that_is_not_there_is_named(trial):
+    rows = [{"onset": 0.1, "trial": 1}, {"onset": 0.2, "trial": trial}]
+    said = rf"event 1 \(.*onset 0\.2 s\) is of trial {trial}; .*trials 0 to 1"
+    with pytest.raises(SchemaError, match=said):
+        epochs(ramp(trials=2), schema.events_table(rows), window=(0.0, 0.01))
+    # without trials no trial is chosen by it
+    cut = epochs(ramp(), schema.events_table(rows), window=(0.0, 0.01))
+    assert cut["event_trial"].values.tolist() == [1, trial]
+
+
+@pytest.mark.parametrize("window", ["-50 ms:250 ms", (0.1,), 0.1, (0, 1, 2), None])
+def test_what_is_no_window_is_named(window):
+    with pytest.raises(InputError, match=r"window is .*; two numbers of seconds"):
+        epochs(ramp(), EVENTS, window=window)
 
 
 def test_windows_that_leave_the_recording_are_counted_once():

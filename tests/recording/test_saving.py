@@ -63,6 +63,18 @@ def test_a_drive_that_was_read_from_a_file_is_saved_again(tmp_path):
         np.testing.assert_allclose(again["clock"], 0.02 * np.arange(7), atol=1e-15)
 
 
+def test_an_event_of_no_trial_is_not_saved(tmp_path):
+    events = schema.events_table([{"onset": 0.52, "trial": 0},
+                                  {"onset": 0.53, "trial": 99}])  # fmt: skip
+    trials = _recording((2, 150, 3, 4), ("trial", "time", "y", "x"))
+    with pytest.raises(InputError, match=r"event 1 \(.*\) is of trial 99; .* 0 to 1"):
+        save_recording(schema.with_tables(trials, events, None), tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
+    # of what is all one, events may name the trials of an experiment
+    whole = _recording((300, 3, 4), ("time", "y", "x"))
+    save_recording(schema.with_tables(whole, events, None), tmp_path / "a.h5")
+
+
 def test_uneven_clocks_and_fields_without_sites_are_refused(tmp_path):
     given = _recording((30, 3, 4), ("time", "y", "x"))
     uneven = given.assign_coords(time=given["time"] ** 2)
