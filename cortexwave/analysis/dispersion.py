@@ -171,7 +171,8 @@ def _checked(
     if 2.0 ** (1 - number) > alpha:
         raise InputError(
             f"{number} stretches of {segment:g} s are too few for p below {alpha}: "
-            f"{int(np.ceil(1 - np.log2(alpha)))} or more, so a shorter segment"
+            f"{int(np.ceil(1 - np.log2(alpha)))} or more are needed, of a longer "
+            "recording or of shorter stretches"
         )
     return field
 

@@ -72,11 +72,20 @@ def block_size(
         return total, margin
     size = int(wanted.memory // frame) - 2 * margin
     if size < margin:
+        least = min(total, 3 * margin) * frame
         raise InputError(
-            f"memory is {wanted.memory / 2**20:.0f} MiB; a block of this recording "
-            f"needs {3 * margin * frame / 2**20:.0f} MiB: {sites.count} sites at "
-            f"{rate:g} Hz, {several} trial(s) and feature(s), and "
-            f"{margin / rate:.3g} s on either side for the filter"
+            f"memory is {_in_words(wanted.memory)}; a block of this recording needs "
+            f"{-(-least // 2**20)} MiB: {sites.count} sites at {rate:g} Hz, {several} "
+            f"trial(s) and feature(s), and {margin / rate:.3g} s on either side for "
+            "the filter"
         )
     # equal ones: of a short last block the filter's end might spoil every frame
     return -(-total // -(-total // size)), margin
+
+
+def _in_words(size: int) -> str:
+    """1024 bytes as "1 KiB"."""
+    for unit, of_unit in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= of_unit:
+            return f"{size / of_unit:.4g} {unit}"
+    return f"{size:g} bytes"

@@ -10,7 +10,7 @@ import typer
 from cortexwave.checking import one_of, read_bytes
 from cortexwave.cli.application import Json, Overwrite, Quiet, app
 from cortexwave.cli.given_options import given, given_band, refuse_given
-from cortexwave.errors import InputError
+from cortexwave.errors import InputError, RecordingError
 from cortexwave.terminal import follow_analysis, print_json, watched
 
 if TYPE_CHECKING:
@@ -83,7 +83,12 @@ def analyse(
         wavelength=given(wavelength, "mm", "--wavelength"),
         memory=read_bytes(memory), overwrite=overwrite,
     )  # fmt: skip
-    follow_analysis(steps, quiet)
+    try:
+        follow_analysis(steps, quiet)
+    except RecordingError:
+        raise  # names its file
+    except InputError as error:
+        raise InputError(f"{recording}: {error}") from None
     found = open_waves(output)
     page = write_wave_page(found, output.with_suffix(".png"))
     table = output.with_suffix(".csv")

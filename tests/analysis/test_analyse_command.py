@@ -81,3 +81,20 @@ def test_a_quantity_without_a_unit_is_told_by_its_option(tmp_path, run, words):
     files = [run] if command == "analyse" else [run, run]
     said = refused(tmp_path, command, *files, "--band", "5 Hz:40 Hz", option, text)
     assert said.startswith(option) and "has no unit" in said
+
+
+@pytest.mark.parametrize(("words", "culprit"), [
+    (["--band", "5 Hz:400 Hz"], "band ends at 400 Hz"),
+    (["--band", "5 Hz:40 Hz", "--surrogates", "3"], "count is 3: p of 0.05 needs 19"),
+    (["--band", "5 Hz:40 Hz", "--alpha", "2"], "alpha is 2"),
+    (["--band", "5 Hz:40 Hz", "--memory", "1 KiB"], "memory is 1 KiB"),
+])  # fmt: skip
+def test_what_does_not_fit_a_recording_names_its_file(tmp_path, run, words, culprit):
+    said = refused(tmp_path, "analyse", run, "--quiet", *words)
+    assert said.startswith(f"{run}: {culprit}")
+
+
+def test_the_file_is_named_once(tmp_path, run):
+    absent = run.with_name("absent.h5")
+    said = refused(tmp_path, "analyse", absent, "--band", "5 Hz:40 Hz")
+    assert said.count("absent.h5") == 1

@@ -19,7 +19,8 @@ from cortexwave import synthetic
 from cortexwave.analysis.analyses import Analysis, open_waves
 from cortexwave.analysis.analysing import analyse, analysing
 from cortexwave.analysis.event_table import Found
-from cortexwave.analysis.wave_blocks import ARRAYS
+from cortexwave.analysis.sites import sites_of
+from cortexwave.analysis.wave_blocks import ARRAYS, Wanted, block_size
 from cortexwave.errors import InputError, RecordingError
 from cortexwave.recording.layout import FieldLayout, RecordingLayout
 from cortexwave.recording.reader import open_recording
@@ -29,7 +30,7 @@ from cortexwave.recording.writer import RecordingWriter
 BAND = (5.0, 40.0)
 SITES = synthetic.lattice_sites((6, 6), spacing=0.4)
 TIME = {"duration": 16.0, "rate": 250.0}
-FEW = {"seed": 0, "count": 19, "measures": ["speed", "direction", "synchrony"]}
+FEW = {"seed": 0, "count": 39, "measures": ["speed", "direction", "synchrony"]}
 
 
 def _recording() -> xr.Dataset:
@@ -304,5 +305,21 @@ def test_what_is_left_for_a_last_block_is_shared_by_all(tmp_path):
     44 of 3300, and the filter's end spoils 71."""
     memory = 8 * ARRAYS * 36 * (407 + 2 * 302)
     recording = _recording().isel(time=slice(3300))
-    found = analyse(recording, tmp_path / "w.h5", band=BAND, memory=memory, **FEW)
+    found = analyse(
+        recording, tmp_path / "w.h5", band=BAND, memory=memory, **{**FEW, "count": 19}
+    )
     assert found.measures.sizes["time"] == 3300
+
+
+def test_the_memory_that_a_refusal_names_is_enough():
+    values = _recording()["signal"]
+
+    def cut(memory: int) -> tuple[int, int]:
+        return block_size(values, sites_of(values), 250.0, Wanted(
+            band=BAND, seed=0, variable=None, method="hilbert", order=4, measures=None,
+            count=19, alpha=0.05, wavelength=None, memory=memory))  # fmt: skip
+
+    with pytest.raises(InputError, match="memory is 1 KiB; a block .* needs") as said:
+        cut(1024)
+    needed = int(str(said.value).split("needs ")[1].split(" MiB")[0])
+    assert cut(needed * 2**20)[0] > 0
