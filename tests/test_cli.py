@@ -337,7 +337,7 @@ def test_analyse_writes_a_file_a_table_and_a_page_and_prints_a_verdict(
     tmp_path, noise_with_waves
 ):
     done = cortexwave("analyse", noise_with_waves, "-o", tmp_path / "w.h5", "--band",
-                      "5 Hz:40 Hz", "--surrogates", "19", "--json")  # fmt: skip
+                      "5 Hz:40 Hz", "--surrogates", "39", "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["word"] == "travelling waves"

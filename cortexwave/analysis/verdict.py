@@ -1,9 +1,10 @@
 """What may be said of a recording: that waves travel in it, or not, or that none knows.
 
-Propagation is claimed from net lags, from single events above the same field without
-lags (N3f), or from all its episodes together above those of that field, and from
-nothing else: directionality and speed are descriptions. "Undetermined" is a normal
-outcome, with its reasons.
+Propagation is claimed from net lags, or from episodes above the same field without lags
+(N3f), the best one or all together, and from nothing else: directionality and speed are
+descriptions. Each of the two tests is held to half of alpha (Bonferroni), so that where
+nothing travels one recording in 1 / alpha at most is said to have waves. "Undetermined"
+is a normal outcome, with its reasons.
 """
 
 from __future__ import annotations
@@ -74,28 +75,38 @@ def verdict(
         reasons.append(
             "too few frames that the filter does not spoil to look for events"
         )
-    tested, lag_words, lagging = _lag_words(lags, lags_missing)
-    waves = int(np.sum(events["is_wave"].values))
-    alpha = float(events.attrs["alpha"])
+    tests = 1 + (lags is not None and bool(np.isfinite(lags["p"].values).any()))
+    least = float(events.attrs["alpha"]) / tests + 1e-12
+    tested, lag_words, lagging = _lag_words(lags, lags_missing, tests)
+    count = int(events.attrs["count"])
+    waves = int(np.sum(events["p"].values <= least))  # NaN: no wave
     event_words = (
-        f"{waves} single event(s) above the same field without lags (p <= {alpha:g} "
-        f"that there is any, {events.attrs['count']} surrogates)"
+        f"{waves} single event(s) above the same field without lags (p <= {least:.2g} "
+        f"that there is any, {count} surrogates)"
         if waves else
-        f"no single event above the same field without lags at {alpha:g} "
-        f"({events.attrs['count']} surrogates)"
+        f"no single event above the same field without lags at {least:.2g} "
+        f"({count} surrogates)"
     )  # fmt: skip
     together = float(events.attrs["p_together"])
-    moving = lagging or waves > 0 or together <= alpha
+    # of the best event and all together, with the choice between them paid for
+    standing_out = float(events.attrs["p_any"]) <= least
+    moving = lagging or standing_out
     if not tested and not moving:
         reasons.append(lag_words)
     cautions = [*_cautions(material, lags), *([aliasing] if aliasing else [])]
+    if 1 / (1 + count) > least:
+        cautions.append(
+            f"{count} surrogates give no p below {1 / (1 + count):.2g}, and of {tests} "
+            f"tests each is held to {least:.2g}: events alone could not be enough; "
+            f"{int(np.ceil(1 / least - 1e-6)) - 1} surrogates are needed"
+        )
     if reasons:
         said = f"Undetermined: {'; '.join(reasons)}."
         return Verdict("undetermined", said, tuple(reasons), tuple(cautions))
     if moving:
         found = [lag_words] if lagging else []
-        found += [event_words] if waves else []
-        if together <= alpha:
+        found += [event_words] if standing_out and waves else []
+        if standing_out and together <= least:
             found.append(f"all episodes together (p = {together:.2g})")
         cautions.insert(0, _MODULES)
         return Verdict("travelling waves", f"Travelling waves: {'; '.join(found)}.",
@@ -128,7 +139,9 @@ def _too_little(material: Material) -> list[str]:
     return found
 
 
-def _lag_words(lags: xr.Dataset | None, missing: str) -> tuple[bool, str, bool]:
+def _lag_words(
+    lags: xr.Dataset | None, missing: str, tests: int
+) -> tuple[bool, str, bool]:
     """Whether net lags could be tested, what is said of them, whether there are any."""
     if lags is None:
         return False, missing or "net lags were not tested", False
@@ -138,8 +151,10 @@ def _lag_words(lags: xr.Dataset | None, missing: str) -> tuple[bool, str, bool]:
         return False, f"net lags: {str(said[0]).removeprefix('undetermined: ')}", False
     # of several features the least p, times their number
     least = min(1.0, float(np.nanmin(p)) * int(np.isfinite(p).sum()))
-    if least > float(lags.attrs["alpha"]):
-        return True, f"no net lags (p = {least:.2g})", False
+    limit = float(lags.attrs["alpha"]) / tests
+    if least > limit:
+        near = f", held to {limit:.2g}" if least <= tests * limit else ""
+        return True, f"no net lags (p = {least:.2g}{near})", False
     k = int(np.nanargmin(p))
     if float(np.atleast_1d(lags["rests_on_one_site"].values)[k]) == 1:
         return True, f"lags that rest on one site alone (p = {least:.2g})", False

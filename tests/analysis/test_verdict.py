@@ -14,11 +14,22 @@ ENOUGH = Material(sites=100, extent=4.0, seconds=60.0, rate=1000.0, band=(5.0, 4
                   wavelength=6.0)  # fmt: skip
 
 
-def _events(waves: int, together: float = 0.5) -> xr.Dataset:
-    is_wave = np.arange(5) < waves
+def _events(
+    waves: int, together: float = 0.5, p: float = 0.01, count: int = 99
+) -> xr.Dataset:
+    """Five episodes, of which so many have `p`, the others none to speak of."""
+    either = min(together, p if waves else 1.0)  # as if the choice were free
+    each = np.where(np.arange(5) < waves, p, 0.9)
+    each[4] = np.nan  # an episode that follows no wave has no p
     return xr.Dataset(
-        {"is_wave": ("event", is_wave), "mass": ("event", np.ones(5))},
-        attrs={"alpha": 0.05, "count": 99, "frames": 1000, "p_together": together},
+        {"p": ("event", each), "mass": ("event", np.ones(5))},
+        attrs={
+            "alpha": 0.05,
+            "count": count,
+            "frames": 1000,
+            "p_together": together,
+            "p_any": either,
+        },
     )
 
 
@@ -54,6 +65,27 @@ def test_episodes_together_are_evidence():
     found = verdict(ENOUGH, _events(0, together=0.01), _lags(0.6))
     assert found.word == "travelling waves"
     assert "all episodes together (p = 0.01)" in found.sentence
+
+
+def test_each_of_two_tests_is_held_to_a_half():
+    """A verdict that either may give errs twice as often as one."""
+    just = verdict(ENOUGH, _events(2, p=0.04), _lags(0.04, 0.01))
+    assert just.word == "no propagation found"
+    assert "no net lags (p = 0.04, held to 0.025)" in just.sentence
+    draw = np.random.default_rng(0)
+    called = sum(
+        verdict(ENOUGH, _events(1, p=p), _lags(lags)).word == "travelling waves"
+        for p, lags in draw.random((2000, 2))
+    )
+    # of independent tests 1 - 0.975^2 = 4.9 %; the 99.9 % binomial interval
+    assert 67 <= called <= 131
+
+
+def test_few_surrogates_are_said_to_be_too_few_for_events_alone():
+    found = verdict(ENOUGH, _events(1, p=0.05, count=19), _lags(0.6))
+    assert found.word == "no propagation found"
+    assert "39 surrogates are needed" in str(found)
+    assert "surrogates are needed" not in str(verdict(ENOUGH, _events(1), _lags(0.6)))
 
 
 def test_without_either_nothing_is_claimed_and_absence_is_not_either():
