@@ -34,8 +34,14 @@ from cortexwave.analysis.block_lags import (
     degrees,
     direction_error,
 )
+from cortexwave.analysis.copied_sites import is_measured, tell_copies
 from cortexwave.analysis.pieces import AT_ONCE
-from cortexwave.analysis.segment_spectra import Segments, live_in, segments_of
+from cortexwave.analysis.segment_spectra import (
+    Segments,
+    copies_in,
+    live_in,
+    segments_of,
+)
 from cortexwave.analysis.sign_flips import (
     FEWEST_BLOCKS,
     Flipped,
@@ -92,8 +98,9 @@ def net_lags(
     `segment` in s; None takes a sixteenth of the recording, but 2 to 4 cycles of the
     band's lower end at least and at most. Each trial is cut for itself. Channels that
     are missing or constant are left out, as are segments with a missing value; each
-    site counts alike, by its power. Give the recording unfiltered. It is read
-    `at_once` values at a time, but a segment at least: that bounds memory, no more.
+    site counts alike, by its power, and of measured ones a copy of another is warned
+    of, as `wave_field` does. Give the recording unfiltered. It is read `at_once` values
+    at a time, but a segment at least: that bounds memory, no more.
     """
     values = picked(recording, variable)
     sites = sites_of(values)
@@ -102,9 +109,10 @@ def net_lags(
         raise InputError(f"count is {count}; a p of 0.05 needs 99 flips or more")
     rows = [
         _tested(values, cut, sites, feature, count=count, seed=seed, alpha=alpha,
-                at_once=at_once)
+                at_once=at_once, measured=is_measured(recording))
         for feature in range(values.sizes.get("feature", 1))
     ]  # fmt: skip
+    tell_copies(values, sites, next((r["copies"] for r in rows if r["copies"]), []))
     dims = ("feature",) if "feature" in values.dims else ()
     found = {
         name: xr.Variable(dims, [row[name] for row in rows] if dims else rows[0][name],
@@ -145,7 +153,7 @@ _FIXED_PATTERN = (
 
 def _tested(
     values: xr.DataArray, cut: Segments, sites: Sites, feature: int,
-    *, count: int, seed: int, alpha: float, at_once: int,
+    *, count: int, seed: int, alpha: float, at_once: int, measured: bool,
 ) -> dict:  # fmt: skip
     live = live_in(values, cut, feature, at_once=at_once)
     if live.sum() < FEWEST_SITES:
@@ -153,13 +161,15 @@ def _tested(
             f"field '{values.name}' has {int(live.sum())} sites that are neither "
             f"missing nor constant; net lags need {FEWEST_SITES}"
         )
+    twins = copies_in(values, cut, feature, live, at_once=at_once) if measured else []
     lags = block_lags(values, cut, sites, feature, live, at_once=at_once)
     blocks = 0 if lags is None else len(lags.slope)
     if lags is None or blocks < FEWEST_BLOCKS:
         nothing: dict = dict.fromkeys(_UNITS, np.nan)
         why = (f"undetermined: {blocks} whole segments of {cut.seconds:.3g} s; "
                f"{FEWEST_BLOCKS} are needed")  # fmt: skip
-        return {**nothing, "used_blocks": blocks, "verdict": why, "cautions": []}
+        return {**nothing, "used_blocks": blocks, "verdict": why, "cautions": [],
+                "copies": twins}  # fmt: skip
     sign = signs(blocks, count=count, seed=seed)
     asymmetry = np.linalg.norm(sign @ lags.asymmetry, axis=1)
     test = flipped({
@@ -195,7 +205,7 @@ def _tested(
         "slope_x": slope[0], "slope_y": slope[1],
         "asymmetry": asymmetry[0], "asymmetry_chance": asymmetry[1:].mean(),
         "segment_coherence": lags.coherence, "used_blocks": blocks,
-        "cautions": cautions,
+        "cautions": cautions, "copies": twins,
         "p_without_one_site": rests[0], "rests_on_one_site": rests[1],
         "verdict": said,
     }  # fmt: skip

@@ -16,6 +16,7 @@ import scipy.fft
 import xarray as xr
 
 from cortexwave.analysis.bands import check_band
+from cortexwave.analysis.copied_sites import copies
 from cortexwave.analysis.pieces import AT_ONCE
 from cortexwave.analysis.sites import frames_of
 from cortexwave.errors import InputError
@@ -189,6 +190,20 @@ def live_in(
     if low is None:
         raise InputError(f"field '{values.name}' has no segment to look at")
     return high > low
+
+
+def copies_in(
+    values: xr.DataArray,
+    cut: Segments,
+    feature: int,
+    live: np.ndarray,
+    *,
+    at_once: int = AT_ONCE,
+) -> list[tuple[int, int]]:
+    """Live sites with the very values of an earlier one: (it, that)."""
+    return copies(
+        (frames for _, frames in _pieces(values, cut, feature, at_once)), live
+    )
 
 
 def _sine_tapers(frames: int) -> np.ndarray:

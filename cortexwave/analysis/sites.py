@@ -267,12 +267,9 @@ def live_sites(frames: np.ndarray) -> np.ndarray:
     return high > low
 
 
-def copies(courses: np.ndarray, live: np.ndarray) -> list[tuple[int, int]]:
-    """Live sites of (site, time) with the very values of an earlier one: (it, that)."""
-    first: dict[bytes, int] = {}
-    found = []
-    for site in np.flatnonzero(live):
-        twin = first.setdefault(courses[site].tobytes(), int(site))
-        if twin != site:
-            found.append((int(site), twin))
-    return found
+def site_name(values: xr.DataArray, sites: Sites, site: int) -> str:
+    """What a site is called in a message: its channel, or where it stands."""
+    if "channel" in values.dims:
+        return f"channel {channel_names(values)[site]}"
+    x, y = sites.positions[site]
+    return f"(x, y) = ({x:g}, {y:g}) mm"

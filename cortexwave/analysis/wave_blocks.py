@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from cortexwave.analysis.copied_sites import untold_copies
 from cortexwave.analysis.filters import margin_seconds
 from cortexwave.analysis.pieces import values_within
 from cortexwave.analysis.sites import Sites
@@ -47,8 +47,7 @@ class Wanted:
         size = part.sizes["time"]
         margins = (keep.start if read.start > 0 else 0,
                    size - keep.stop if read.stop < frames else 0)  # fmt: skip
-        with warnings.catch_warnings():  # the verdict says it, once
-            warnings.filterwarnings("ignore", message=".* the very signal of another")
+        with untold_copies():  # the verdict says it
             made = self._made(part, margins)
         return made.isel(time=keep).load()
 

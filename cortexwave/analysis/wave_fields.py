@@ -7,7 +7,6 @@ against the phase gradient (and along it where the frequency is negative).
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +15,7 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.analysis.bands import check_band
+from cortexwave.analysis.copied_sites import copies, is_measured, tell_copies
 from cortexwave.analysis.filters import butterworth, edge_seconds
 from cortexwave.analysis.gradient import gradient_of_phase
 from cortexwave.analysis.phase import (
@@ -27,13 +27,12 @@ from cortexwave.analysis.phase import (
 )
 from cortexwave.analysis.sites import (
     Sites,
-    channel_names,
-    copies,
     courses_of,
     like,
     live_sites,
     picked,
     sampling_rate,
+    site_name,
     sites_of,
 )
 from cortexwave.errors import InputError
@@ -42,7 +41,6 @@ PhaseMethod = Literal["generalized", "hilbert", "morlet"]
 
 _LEAST = 3  # sites along each axis
 _FEWEST_CYCLES = 2
-_MADE = ("model", "synthetic")  # origins of recordings that nobody measured
 _UNITS = {"phase": "rad", "frequency": "Hz"} | {
     f"gradient_{axis}": "rad/mm" for axis in "yx"
 }
@@ -65,7 +63,9 @@ def wave_field(
     any repair; NaN at the last frame), `gradient_y` and `gradient_x` (rad/mm, where
     phase grows; `analysis.gradient.gradient_of_phase`, with `neighbourhood` in mm for
     scattered electrodes), and `valid` (time): what the ends of the filter do not spoil.
-    Sites that are missing or never change are NaN. Of a line of sites along an axis
+    Sites that are missing or never change are NaN; sites that carry the very signal of
+    another are warned of, and counted as the attribute `copies`, unless `origin` is a
+    model or synthetic, whose sites may well be alike. Of a line of sites along an axis
     only the gradient along it is known, the other is NaN; a plane needs 3 x 3 live
     sites.
 
@@ -94,16 +94,8 @@ def wave_field(
                 "unspoilt; give a longer recording, or an unfiltered one"
             )
     found, twins = _measured(values, sites, chosen, neighbourhood)
-    # a model's field without noise may well have sites alike
-    twins = [] if recording.attrs.get("origin") in _MADE else twins
-    if twins:
-        one, other = (_name(values, sites, site) for site in twins[0])
-        warnings.warn(
-            f"field '{values.name}': {len(twins)} site(s) carry the very signal of "
-            f"another, such as {one} that of {other}; copies are no measurements: make "
-            "them NaN",
-            stacklevel=2,
-        )
+    twins = twins if is_measured(recording) else []
+    tell_copies(values, sites, twins)
     field = xr.Dataset(
         {
             name: like(values, each).assign_attrs(
@@ -224,7 +216,7 @@ def _measured(
                 if dim in values.dims}  # fmt: skip
         courses = courses_of(values.isel(part))[0, 0]
         live = _live(values, courses, sites, part)
-        twins = twins or copies(courses, live)
+        twins = twins or copies([courses.T], live)
         analytic = method.analytic(courses[live])
         for name, each in (
             ("phase", method.phase(analytic)),
@@ -250,7 +242,7 @@ def _live(
     broken = np.flatnonzero(live & (gaps > 0))
     if broken.size:
         shown = ", ".join(
-            f"{_name(values, sites, k)} ({gaps[k]} of {courses.shape[1]})"
+            f"{site_name(values, sites, k)} ({gaps[k]} of {courses.shape[1]})"
             for k in broken[:8]
         )
         raise InputError(
@@ -289,10 +281,3 @@ def _check_enough(place: str, sites: Sites, live: np.ndarray) -> None:
 
 def _distinct(at: np.ndarray, pitch: float) -> int:
     return 1 + int(np.sum(np.diff(np.sort(at)) > 0.02 * pitch)) if at.size else 0
-
-
-def _name(values: xr.DataArray, sites: Sites, site: int) -> str:
-    if "channel" in values.dims:
-        return f"channel {channel_names(values)[site]}"
-    x, y = sites.positions[site]
-    return f"(x, y) = ({x:g}, {y:g}) mm"
