@@ -174,9 +174,14 @@ def events_table(rows: list[dict]) -> xr.Dataset:
         elif unit:
             values = np.array([row.get(name, np.nan) for row in rows], dtype=float)
         else:
-            values = np.array([str(row.get(name, "")) for row in rows], dtype=object)
+            texts = [row.get(name) for row in rows]
+            values = np.array(["" if _absent(t) else str(t) for t in texts], object)
         columns[name] = ("event", values, {"units": unit} if unit else {})
     return xr.Dataset(columns)
+
+
+def _absent(value: object) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
 def check_trials(events: xr.Dataset, count: int) -> None:

@@ -16,6 +16,7 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError, SchemaError
+from cortexwave.memory.arguments import check_whole, real_numbers, refuse_missing
 from cortexwave.memory.series import series
 
 _LEAST_ROWS = 40  # values of a drive, below which nothing is estimated
@@ -128,7 +129,8 @@ def driven_from(
     `drive` (clock,), (trial, clock) or (trial, clock, patch), as many values as
     states: state j has felt value j. `tick` in s; `positions`, `sources` in mm.
     """
-    states, drive = np.asarray(states, dtype=float), np.asarray(drive, dtype=float)
+    states = real_numbers(states, "states")
+    drive = real_numbers(drive, "values of the drive")
     states = states[None] if states.ndim == 2 else states
     drive = drive[None] if drive.ndim == 1 else drive
     drive = drive[..., None] if drive.ndim == 2 else drive
@@ -139,10 +141,8 @@ def driven_from(
         )
     if not tick > 0:
         raise InputError(f"tick is {tick} s; a positive time is due")
-    for name, values in (("states", states), ("drive", drive)):
-        if not np.isfinite(values).all():
-            raise InputError(f"{name}: {int((~np.isfinite(values)).sum())} values are "
-                             "missing or not finite")  # fmt: skip
+    refuse_missing(states, "states", "sites")
+    refuse_missing(drive, "the drive", "patches")
     places = [None if each is None else np.asarray(each, dtype=float)
               for each in (positions, sources)]  # fmt: skip
     for name, place, count in zip(
@@ -175,8 +175,7 @@ def given(states: xr.Dataset | Driven, variable: str | None) -> Driven:
 
 def refuse_lags(driven: Driven, lags: int) -> None:
     """`InputError` unless `lags` (0 to lags - 1) leave enough values to measure on."""
-    if lags < 1:
-        raise InputError(f"lags is {lags}; count lags from 1 on")
+    check_whole(lags, "lags", least=1)
     length = driven.drive.shape[1]
     if length < 4 * lags or driven.rows(lags) < _LEAST_ROWS:
         needed = max(4 * lags, lags + -(-_LEAST_ROWS // driven.drive.shape[0]))

@@ -24,7 +24,7 @@ from cortexwave.memory.likelihood import (
     fisher_information,
     interpolation,
 )
-from cortexwave.memory.trials import Trials
+from cortexwave.memory.trials import Trials, check_trials
 
 DECODERS = ("ridge", "likelihood")
 _PARTS = 5  # moments in each step at which the likelihood is looked at
@@ -123,6 +123,7 @@ def window_frames(
     trials: Trials, window: tuple[float, float], stride: int
 ) -> np.ndarray:
     """Indices of every `stride`-th frame within `window` (s), four or more."""
+    check_trials(trials)
     if stride != int(stride) or stride < 1:
         raise InputError(f"stride is {stride!r}; it is a whole number of frames from 1")
     start, stop = window

@@ -22,6 +22,7 @@ from cortexwave.memory.sequence_items import sequence_items
 from cortexwave.memory.sequences import sequence_readout
 from cortexwave.memory.site_phase import phase_at_site
 from cortexwave.memory.trials import Trials, trials_of
+from cortexwave.recording.cutting import of_kinds
 
 Window = tuple[float, float]
 
@@ -82,9 +83,7 @@ def interval_trials(
     An event belongs to the trial that its column `trial` names. Times are told apart to
     a frame.
     """
-    events = schema.events(recording)
-    if kinds is not None:
-        events = events.isel(event=np.flatnonzero(np.isin(events["kind"], list(kinds))))
+    events = of_kinds(schema.events(recording), kinds)
     numbers = events["trial"].values.astype(int)
     onset = events["onset"].values
     time = recording["time"].values
@@ -142,7 +141,7 @@ def phase_of_events(
     label = "outcome" if response is None else "stimulus"
     before = phasor_trials(
         shown, band=band, window=(-3.5 * step, -0.5 * step), label=label, variable=name,
-        kinds=None if kinds is None else list(kinds),
+        kinds=kinds,
     )  # fmt: skip
     phase = np.angle(before.values[:, -1, 0])
     if response is None:

@@ -7,6 +7,7 @@ follows a stimulus to before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -83,7 +84,7 @@ def phasor_trials(
     window: tuple[float, float],
     label: str = "stimulus",
     variable: str | None = None,
-    kinds: list[str] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> Trials:
     """Trials of phasors, filtered before they are cut, so that no trial begins anew.
 
@@ -111,7 +112,7 @@ def wave_trials(
     *,
     window: tuple[float, float],
     label: str = "stimulus",
-    kinds: list[str] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> Trials:
     """Trials of the phasors amplitude * exp(i phase) of a wave field.
 

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_surrogates, check_whole
 from cortexwave.memory.driven import Driven, given, refuse_lags
 from cortexwave.memory.held_out import standard
 from cortexwave.memory.memory_function import LEVEL, patch_coordinates, whitened
@@ -45,8 +46,7 @@ def fisher_memory(
     if covariance.shape != (sites, sites) or np.linalg.eigvalsh(covariance)[0] < 0:
         raise InputError("noise is a variance, or a covariance (site, site) that has "
                          "no negative eigenvalue")  # fmt: skip
-    if lags < 1:
-        raise InputError(f"lags is {lags}; count lags from 1 on")
+    check_whole(lags, "lags", least=1)
     radius = float(np.abs(np.linalg.eigvals(operator)).max())
     if radius >= 1:
         raise InputError(
@@ -108,8 +108,7 @@ def fisher_memory_from_data(
 
     driven = given(states, variable)
     refuse_lags(driven, lags)
-    if surrogates < 19:
-        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19 or more")
+    check_surrogates(surrogates, seed)
     unknowns = lags * driven.patches + 1
     rows = driven.rows(lags - 1)
     different = rows // driven.copies

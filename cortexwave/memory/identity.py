@@ -24,7 +24,7 @@ from cortexwave.memory.dealing import (
     wilson,
 )
 from cortexwave.memory.information import confusion_bits
-from cortexwave.memory.trials import Trials
+from cortexwave.memory.trials import Trials, check_trials
 
 _LEAST_PER_CLASS = 5
 _SURE = 40  # trials per class for an interval of accuracy of about 0.08 either way
@@ -189,6 +189,7 @@ def frames_of(trials: Trials, times: Sequence[float] | None) -> np.ndarray:
 
     Frames are as near as half a step.
     """
+    check_trials(trials)
     clock = trials.clock
     if times is None:
         return np.arange(clock.size)
@@ -204,6 +205,7 @@ def frames_of(trials: Trials, times: Sequence[float] | None) -> np.ndarray:
 
 def check_real(trials: Trials) -> None:
     """`InputError` for phasors, which no linear rule of real numbers reads."""
+    check_trials(trials)
     if np.iscomplexobj(trials.values):
         raise InputError("the trials hold phasors; a decoder takes real numbers: say "
                          "which by features(trials, 'analytic')")  # fmt: skip

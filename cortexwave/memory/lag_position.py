@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_surrogates, check_whole
 from cortexwave.memory.driven import Driven, given, refuse_lags
 from cortexwave.memory.held_out import standard
 from cortexwave.memory.memory_function import ENDS, LEVEL, patch_coordinates, whitened
@@ -45,9 +46,9 @@ def lag_position(
     sites on the line. 5 sites at two distances or more are needed for one.
     """
     driven = given(states, variable)
+    check_whole(lags, "lags", least=1)
     refuse_lags(driven, max(lags, 3))
-    if surrogates < 19:
-        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19 or more")
+    check_surrogates(surrogates, seed)
     if driven.positions is None:
         raise InputError("the sites have no positions; a distance needs x and y in mm")
     if origin is None and driven.sources is None:

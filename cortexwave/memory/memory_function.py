@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_surrogates
 from cortexwave.memory.driven import Driven, given, refuse_lags
 from cortexwave.memory.held_out import (
     RIDGES,
@@ -76,8 +77,7 @@ def memory_function(
     """
     driven = given(states, variable)
     refuse_lags(driven, lags)
-    if surrogates < 19:
-        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19 or more")
+    check_surrogates(surrogates, seed)
     if len(ridges) == 0 or min(ridges) <= 0:
         raise InputError(f"ridges are {list(ridges)}; positive numbers are due")
     drive, white = whitened(driven.drive, lags)

@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_surrogates
 from cortexwave.memory.driven import Driven, given, refuse_lags
 from cortexwave.memory.held_out import (
     RIDGES,
@@ -68,8 +69,7 @@ def processing_capacity(
     driven = given(states, variable)
     reach = _checked_lags(lags)
     refuse_lags(driven, reach)
-    if surrogates < 19:
-        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19 or more")
+    check_surrogates(surrogates, seed)
     drive, white = whitened(driven.drive, reach)
     if not white:
         raise InputError(

@@ -16,6 +16,7 @@ import xarray as xr
 
 from cortexwave.analysis.filters import butterworth, check_band
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_surrogates
 from cortexwave.memory.classifiers import Classifier
 from cortexwave.memory.dealing import groups_of, p_family, p_values, splits_of
 from cortexwave.memory.identity import check_real, frames_of, held_out, too_few
@@ -53,8 +54,7 @@ def filter_control(
     """
     rate = 1 / trials.step
     check_band(band, rate)
-    if surrogates < 19:
-        raise InputError(f"surrogates is {surrogates}; p below 0.05 needs 19")
+    check_surrogates(surrogates, seed)
     clock = trials.clock
     later = clock > stimulus_end + 1e-6 * trials.step
     during = (clock >= -1e-6 * trials.step) & ~later

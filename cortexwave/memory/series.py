@@ -104,7 +104,8 @@ def series(recording: xr.Dataset | xr.DataArray, variable: str | None = None) ->
         step=float((clock[-1] - clock[0]) / (clock.size - 1)),
         attributes={
             "variable": "" if field.name is None else named,
-            "step": float((clock[-1] - clock[0]) / (clock.size - 1)),
+            # of a clock of k / 250 s, 0.004 and not what rounding leaves
+            "step": float(f"{(clock[-1] - clock[0]) / (clock.size - 1):.12g}"),
             "trials": int(values.shape[0]), "frames": int(values.shape[1]),
             "sites": int(used.sum()), "sites_missing": int(dead.sum()),
             "sites_still": int(still.sum()),

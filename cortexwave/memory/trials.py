@@ -16,8 +16,9 @@ import xarray as xr
 
 from cortexwave import schema
 from cortexwave.errors import InputError
+from cortexwave.memory.arguments import check_whole, real_numbers, refuse_missing
 from cortexwave.memory.series import series
-from cortexwave.recording.cutting import epochs
+from cortexwave.recording.cutting import epochs, of_kinds
 
 _PIECES = 10  # at least, of a recording whose trials all overlap
 LABELS = ("stimulus", "item", "kind", "outcome", "x", "y", "session", "subject")
@@ -111,13 +112,7 @@ def cut_around(
         raise InputError(f"label is '{label}'; an event is labelled by one of "
                          f"{', '.join(LABELS)}")  # fmt: skip
     events = events.assign(row=("event", np.arange(events.sizes["event"])))
-    if kinds is not None:
-        kept = np.isin(events["kind"].values.astype(str), list(kinds))
-        if not kept.any():
-            present = sorted(set(events["kind"].values.astype(str).tolist()))
-            raise InputError(f"no event is of kind {list(kinds)}; the recording has "
-                             f"events of {present}")  # fmt: skip
-        events = events.isel(event=np.flatnonzero(kept))
+    events = of_kinds(events, kinds)
     if events.sizes["event"] == 0:
         raise InputError("the recording has no events; a readout needs trials to read")
     cut = epochs(recording, events, window=window)
@@ -128,6 +123,16 @@ def cut_around(
             f"{labels.size} trials; name the column that holds the class"
         )
     return cut
+
+
+def check_trials(trials: object) -> None:
+    """`InputError` that says how to come by trials, for anything else."""
+    if not isinstance(trials, Trials):
+        raise InputError(
+            f"the trials are given as {type(trials).__name__}; give trials_of("
+            "recording, window=(before, after)), or of arrays trials_from(values, "
+            "labels, step=...)"
+        )
 
 
 def trials_of_cut(
@@ -168,10 +173,10 @@ def trials_from(
 
     `step` is the time between frames and `start` that of the first, in s from onset.
     """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 3 or not np.isfinite(values).all():
-        raise InputError(f"values are {values.shape}; finite numbers of dims (trial, "
-                         "time, site) are due")  # fmt: skip
+    values = real_numbers(values, "values")
+    if values.ndim != 3 or not values.size:
+        raise InputError(f"values are {values.shape}; dims (trial, time, site) are due")
+    refuse_missing(values, "values", "sites")
     if not (np.isfinite(step) and step > 0 and np.isfinite(start)):
         raise InputError(f"step is {step} s and start {start} s; a positive time and a "
                          "time are due")  # fmt: skip
@@ -210,6 +215,7 @@ def folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+    check_whole(seed, "seed", least=0)
     if count < 2:
         raise InputError(f"{count} folds; 2 or more are due, to learn and to test")
     labels, groups = np.asarray(labels), np.asarray(groups)
@@ -279,6 +285,8 @@ def _positions(labels: dict[str, tuple[np.ndarray, dict[str, Any]]]) -> Any:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, float | np.floating):
         return "" if not np.isfinite(value) else f"{float(value):g}"
     return str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,19 @@ def epochs(
     cut.attrs = {name: value for name, value in recording.attrs.items()
                  if name != "time_origin"}  # fmt: skip
     return cut
+
+
+def of_kinds(events: xr.Dataset, kinds: Sequence[str] | None) -> xr.Dataset:
+    """The events of some kinds (None: all), a text being one kind."""
+    if kinds is None:
+        return events
+    asked = [kinds] if isinstance(kinds, str) else list(kinds)
+    there = events["kind"].values.astype(str)
+    kept = np.isin(there, asked)
+    if not kept.any():
+        raise InputError(f"no event is of kind {asked}; the recording has events of "
+                         f"{sorted(set(there.tolist()))}")  # fmt: skip
+    return events.isel(event=np.flatnonzero(kept))
 
 
 def _ends(window: object) -> tuple[float, float]:

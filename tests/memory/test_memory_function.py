@@ -205,6 +205,33 @@ def test_what_cannot_be_measured_is_refused_by_name():
         driven_from(np.zeros((50, 3)), np.arange(50.0), tick=0.1, positions=[[0, 0]])
 
 
+@pytest.mark.parametrize(("change", "said"), [
+    ({"states": 1j * np.ones((50, 3))}, "states are complex; give the real and imag"),
+    ({"states": np.where(np.arange(3) == 1, np.nan, np.ones((50, 3)))},
+     r"states: 50 of 150 are missing .* sites 1 \(counted from 0; 1 of them through"),
+    ({"drive": 1j * np.ones(50)}, "values of the drive are complex"),
+    ({"drive": np.where(np.arange(50) < 4, np.inf, 1.0)}, "drive: 4 of 50 .* patches"),
+])  # fmt: skip
+def test_states_and_drives_that_are_no_numbers_are_named(change, said):
+    usual = {"states": np.ones((50, 3)), "drive": np.arange(50.0)}
+    with pytest.raises(InputError, match=said):
+        driven_from(**{**usual, **change}, tick=0.1)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"lags": 2.5}, "lags is 2.5; it is a whole number from 1"),
+    ({"lags": 0}, "lags is 0; it is a whole number from 1"),
+    ({"seed": None}, "seed is None; it is a whole number from 0"),
+    ({"seed": -1}, "seed is -1; it is a whole number from 0"),
+    ({"surrogates": 19.5}, "surrogates is 19.5; it is a whole number"),
+])  # fmt: skip
+def test_counts_that_are_no_whole_numbers_are_refused(change, said):
+    states = np.random.default_rng(0).standard_normal((60, 3))
+    driven = driven_from(states, states[:, 0], tick=0.1)
+    with pytest.raises(InputError, match=said):
+        memory_function(driven, **{"lags": 5, "seed": 0, **change})
+
+
 def test_values_shown_alike_in_all_trials_are_not_learned_by_heart():
     draw = np.random.default_rng(0)
     shown = draw.standard_normal(160)

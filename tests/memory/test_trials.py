@@ -135,6 +135,60 @@ def test_arrays_that_are_no_trials_are_named(given, said):
         trials_from(np.ones((20, 6, 5)), **{**usual, **given})
 
 
+MISSING = np.where(np.arange(5) == 3, np.nan, np.ones((20, 6, 1)))
+SOME_MISSING = np.where(np.arange(20)[:, None, None] < 2, MISSING, 1.0)
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    (MISSING, r"120 of 600 are missing \(NaN\).* sites 3 \(.* 1 of them throughout"),
+    (SOME_MISSING, "12 of 600 are missing .* sites 3 .* 0 of them throughout"),
+    (1j * np.ones((20, 6, 5)), "complex; give the real and imaginary parts"),
+    (np.full((20, 6, 5), "a"), "values are <U1, not numbers"),
+    (np.ones((20, 6)), r"values are \(20, 6\); dims \(trial, time, site\)"),
+])  # fmt: skip
+def test_values_that_are_no_numbers_at_sites_are_named(values, said):
+    with pytest.raises(InputError, match=said):
+        trials_from(values, [0, 1] * 10, step=STEP)
+
+
+def test_an_absent_label_is_no_class():
+    labels = ["a", None] * 10
+    with pytest.raises(InputError, match="10 of 20 are missing"):
+        trials_from(np.ones((20, 6, 5)), labels, step=STEP)
+    for absent in (None, np.nan):
+        given = recording(0.1 * np.arange(1, 21), ["a", absent] * 10)
+        with pytest.raises(InputError, match="'stimulus' is empty in 10 of 20"):
+            trials_of(given, window=(0.0, 0.04))
+
+
+def test_a_text_is_one_kind_of_event():
+    given = recording(0.1 * np.arange(1, 21), ["a", "b"] * 10)
+    assert trials_of(given, window=(0.0, 0.04), kinds="stimulus").labels.size == 20
+    with pytest.raises(InputError, match=r"kind \['flash'\]; .* of \['stimulus'\]"):
+        trials_of(given, window=(0.0, 0.04), kinds="flash")
+
+
+def test_the_step_of_a_clock_of_250_hertz_is_4_milliseconds():
+    given = recording(0.1 * np.arange(1, 11), ["a", "b"] * 5)
+    clock = given["time"].copy(data=np.arange(400) / 250)
+    cut = trials_of(given.assign_coords(time=clock), window=(-0.05, 0.25))
+    assert cut.attributes["step"] == 0.004
+
+
+def test_a_recording_is_no_trials():
+    given = recording(0.1 * np.arange(1, 21), ["a", "b"] * 10)
+    for readout, more in ((decode_identity, {}), (temporal_generalisation, {}),
+                          (decode_elapsed_time, {"window": (0.0, 0.1)})):  # fmt: skip
+        with pytest.raises(InputError, match=r"as Dataset; give trials_of\(recording"):
+            readout(given, permutations=19, seed=0, **more)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    with pytest.raises(InputError, match=f"seed is {seed}; it is a whole number"):
+        folds(np.arange(20) % 2, np.zeros(20), count=5, seed=seed)
+
+
 def test_one_fold_is_refused():
     with pytest.raises(InputError, match="1 folds; 2 or more"):
         folds(np.arange(20) % 2, np.zeros(20), count=1, seed=0)
