@@ -16,11 +16,13 @@ from typing import Any
 
 import xarray as xr
 
+from cortexwave.analysis.bands import check_band
+from cortexwave.analysis.sites import picked, sampling_rate
 from cortexwave.comparison.calibrating import calibrated
 from cortexwave.comparison.compared import Comparison
 from cortexwave.comparison.format_recovery import format_recovery
 from cortexwave.comparison.measuring import measuring, wanted_of
-from cortexwave.comparison.parts import parts_of
+from cortexwave.comparison.parts import Part, parts_of
 from cortexwave.comparison.processes import Progress
 from cortexwave.comparison.report_folder import claim_folder
 from cortexwave.comparison.robustness_grid import robust_rows, robustness_grid
@@ -35,11 +37,15 @@ from cortexwave.comparison.study_document import (
     Study,
     check_study_document,
     load_study,
+    refuse_copies,
 )
 from cortexwave.comparison.study_material import Simulated
 from cortexwave.comparison.study_rows import study_rows
 from cortexwave.comparison.thorough import measured_folder, thorough_wanted
+from cortexwave.documents import Source
 from cortexwave.errors import InputError
+from cortexwave.faults import check_document
+from cortexwave.recording.reader import open_recording
 from cortexwave.recording.saving import save_recording
 
 
@@ -121,6 +127,9 @@ def smallest_study(
 ) -> Study:  # fmt: skip
     """A study of one recording on each side; None leaves a number at its default."""
     memory: dict[str, Any] | None = None
+    if window is None and permutations is not None:
+        raise InputError(f"permutations is {permutations}, of trials, and there is no "
+                         "window to cut them by; give window, too")  # fmt: skip
     if window is not None:
         memory = {"label": label, "window": list(window)}
         memory |= {} if permutations is None else {"permutations": permutations}
@@ -132,12 +141,15 @@ def smallest_study(
             "subjects": [{"name": name, "sessions": [session]}],
         }
 
-    return Study.model_validate({
+    values = {
         "cortexwave": 1, "kind": "study", "title": f"{model.stem} against {lab.stem}",
         "units": "base", "band": list(band), "lab": side("lab", lab),
         "model": side("model", model), "memory": memory, "seed": seed,
         **({} if surrogates is None else {"surrogates": surrogates}),
-    })  # fmt: skip
+    }  # fmt: skip
+    about = Source(f"{model.name} against {lab.name}", "", values, {})
+    study: Study = check_document(Study, about, document=False)
+    return study
 
 
 def finished(steps: Generator[Progress, None, Comparison]) -> Comparison:
@@ -162,8 +174,11 @@ def comparing(
     """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; 1 or more processes")
+    refuse_copies(study)
     if study.source.lines:  # read from a file
         check_study_document(study)
+    for part in parts_of(study, "lab"):
+        _refuse_band(part, study.band)
     folder = claim_folder(Path(folder), study, overwrite=overwrite)
     usual = wanted_of(study)
     wanted = thorough_wanted(study) if thorough else usual
@@ -212,6 +227,16 @@ def comparing(
                         rows=robust_rows(study, rows, grid))  # fmt: skip
     yield Progress(total, total, "done")
     return found
+
+
+def _refuse_band(part: Part, band: tuple[float, float]) -> None:
+    """`InputError` where a recording is sampled too slowly for the band."""
+    with open_recording(part.file) as recording:
+        rate = sampling_rate(picked(recording, part.variable))
+    try:
+        check_band(band, rate)
+    except InputError as error:
+        raise InputError(f"{part.file.name}: {error}") from None
 
 
 def _runs(study: Study) -> int:

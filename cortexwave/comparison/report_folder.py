@@ -38,7 +38,8 @@ def claim_folder(folder: Path, study: Study, *, overwrite: bool) -> Path:
             raise InputError(
                 f"{folder}: the folder holds other things than a report; name a new one"
             )
-        if _owner(owner) != study_hash(study) and not overwrite:
+        other = _owner(owner) != study_hash(study) and _work_in(folder)
+        if other and not overwrite:
             raise InputError(
                 f"{folder}: holds the report of another study, or of this one before "
                 "it was changed; name another folder, or --overwrite (overwrite=True)"
@@ -48,6 +49,14 @@ def claim_folder(folder: Path, study: Study, *, overwrite: bool) -> Path:
             "title": study.title}  # fmt: skip
     owner.write_text(json.dumps(told, indent=1), encoding="utf-8")
     return folder
+
+
+def _work_in(folder: Path) -> bool:
+    """Whether there is more than a refused study leaves: a page, or work for one."""
+    work = (folder / name for name in ("sessions", "waves", "model", "thorough"))
+    return (folder / PAGE).exists() or any(
+        each.is_dir() and any(each.iterdir()) for each in work
+    )
 
 
 def _owner(path: Path) -> str:

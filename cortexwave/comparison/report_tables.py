@@ -25,13 +25,23 @@ def report_tables(found: Comparison) -> tuple[Table, ...]:
     return (
         _material(found), _scales(found),
         Table("T3", "Primaries", _HEAD, tuple(_row(row) for row in found.primaries),
-              "Declared before looking; p adjusted by Holm. Distances are in the unit "
+              f"{_declared(found)}; p adjusted by Holm. Distances are in the unit "
               "shown, ratios in units of how animals (or sessions) differ."),
         Table("T4", "Exploratory", _HEAD, tuple(_row(row) for row in found.exploratory),
               "p adjusted by the false discovery rate. Nothing here was declared "
               "before; 'calibrated' is no evidence."),
         _left_out(found),
     )  # fmt: skip
+
+
+def _declared(found: Comparison) -> str:
+    study = found.study
+    if study.primaries is None:
+        return "The study declares no primaries: these are the usual ones"
+    if study.frozen is None:
+        return ("Declared in the study, but not frozen: nothing shows that this was "
+                "before looking")  # fmt: skip
+    return f"Declared, and frozen as SHA-256 {study.frozen[:12]}"
 
 
 def _material(found: Comparison) -> Table:

@@ -92,14 +92,16 @@ def _verdicts(found: Comparison) -> list[Said]:
 
 
 def span_statement(found: Comparison) -> Statement:
-    """What the scales spent, and the longest memory of a single pass."""
+    """What the scales spent, and the longest memory of a single pass of a wave."""
     fields = [each["field"] for session in found.lab for each in session.tables
-              if not reason_of(each.get("field"))]  # fmt: skip
+              if not reason_of(each.get("field"))
+              and each["field"].attrs.get("word") == "travelling waves"]  # fmt: skip
     speeds = [float(each["median_speed"]) for each in fields]
     extents = [float(each["extent"]) for each in fields]
     known = [(v, x) for v, x in zip(speeds, extents, strict=True) if np.isfinite(v)]
     if not known:
-        return undetermined(["no speed was measured in the recordings"])
+        return undetermined(["no recording of the lab is known to have waves that "
+                             "travel, so none passes over the array"])  # fmt: skip
     speed, extent = np.median(np.array(known), axis=0)
     spent = [each.replace("_", " ") for each in found.study.spent] or ["none"]
     return calibration_statement(spent, longest_span(float(extent), float(speed)))

@@ -152,6 +152,12 @@ def contacts_of(
     if "channel" in lab.dims:
         electrodes = electrodes_of(lab)
         placed = np.flatnonzero(electrodes.placed)
+        if not placed.size:
+            raise InputError(
+                f"{window.file.name}: no channel has a place, so that no model can be "
+                "seen through them; import it with --electrodes, or name a map in "
+                "'electrodes' of the study"
+            )
         labels = [electrodes.labels[k] for k in placed]
         arrays = [electrodes.arrays[k] for k in placed]
         kept = Electrodes(tuple(labels), electrodes.positions[placed],

@@ -141,6 +141,11 @@ def event_values(events: xr.Dataset, measure: str) -> np.ndarray:
 
 def _rate(session: SessionFacts) -> Value:
     waves, seconds = counted(session)
+    why = [str(each["events"].attrs["few"]) for each in session.tables
+           if not reason_of(each.get("events"))
+           and each["events"].attrs["word"] != "travelling waves"]  # fmt: skip
+    if why:
+        return Value(np.zeros(0), reason=_joined(why))
     if not seconds > 0:
         reasons = [reason_of(each.get("events")) for each in session.tables]
         return Value(np.zeros(0), reason=_joined(reasons) or "no second was looked at")

@@ -22,8 +22,10 @@ from cortexwave.comparison.primaries import (
 )
 from cortexwave.comparison.study_material import Model, Recordings, Simulated
 from cortexwave.documents import Document, parse_document, read_document
+from cortexwave.errors import InputError
 from cortexwave.faults import fault_error
 from cortexwave.protocol.analyses import Covariates, unknown_covariate
+from cortexwave.provenance import sha256_of_file
 from cortexwave.units import Angle, Duration, Frequency, Length, Position, Speed, Time
 from cortexwave.whole_documents import WholeDocument, whole_document
 
@@ -225,6 +227,27 @@ def check_study_document(
     faults = list(_file_faults(study, waited)) or list(_covariate_faults(study))
     if faults:
         raise study.source.refusal(faults)
+    refuse_copies(study)
+
+
+def refuse_copies(study: Study) -> None:
+    """`InputError` where one recording stands for two: of sessions, animals, or sides.
+
+    Copies would count as sessions that agree, and a model as another animal.
+    """
+    sizes: dict[int, list[str]] = {}
+    for path, name in named_files(study):
+        file = study.folder / name
+        if "files" in path and file.is_file():
+            sizes.setdefault(file.stat().st_size, []).append(name)
+    seen: dict[str, str] = {}
+    for name in (each for alike in sizes.values() if len(alike) > 1 for each in alike):
+        found = seen.setdefault(sha256_of_file(study.folder / name), name)
+        if found is not name:
+            raise InputError(
+                f"{found} and {name} are the same recording; each stands for one "
+                "session of one animal, on one side"
+            )
 
 
 def recordings_to_come(study: Study) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from cortexwave.comparison.field_curves import power_spectrum
 from cortexwave.comparison.link_facts import wave_strength
 from cortexwave.comparison.measure_rows import measure_row
 from cortexwave.comparison.parts import Part
+from cortexwave.comparison.reporting import span_statement
 from cortexwave.comparison.seen_models import (
     Scale,
     contacts_of,
@@ -42,6 +44,7 @@ from cortexwave.comparison.verdicts import is_permitted
 from cortexwave.errors import InputError
 from cortexwave.memory.trials import trials_from
 from cortexwave.recording.reader import open_recording
+from cortexwave.recording.saving import save_recording
 
 STUDY = """\
 cortexwave: 1
@@ -405,3 +408,29 @@ def test_a_protocol_is_run_once_for_each_animal_and_seed(tmp_path):
     assert [part.file.stat().st_mtime_ns for part in again] == before
     with open_recording(parts[2].file) as recording:
         assert recording.attrs["seed"] == 1
+
+
+def test_a_band_beyond_nyquist_is_refused_with_the_file(tmp_path):
+    recording = synthetic.smooth_noise(
+        synthetic.lattice_sites((4, 4), spacing=0.4), duration=4.0, rate=100.0,
+        length=0.0, seed=1,
+    )  # fmt: skip
+    for name, seed in (("a.h5", 1), ("m.h5", 2)):
+        save_recording(recording.assign_attrs(origin="lab", made=seed), tmp_path / name)
+    with pytest.raises(InputError, match=r"^a\.h5: .*50"):
+        compare(tmp_path / "m.h5", tmp_path / "a.h5", band=(5.0, 60.0),
+                output=tmp_path / "report")  # fmt: skip
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(("word", "said"), [
+    ("travelling waves", "at most L/v = 40 ms"),
+    ("no propagation found", "no recording of the lab is known to have waves"),
+])  # fmt: skip
+def test_a_span_is_of_waves_and_not_of_the_speed_that_noise_has(word, said):
+    field = xr.Dataset(
+        {"median_speed": ((), 100.0), "extent": ((), 4.0)}, attrs={"word": word}
+    )
+    lab = (SessionFacts("lab", "a", "1", ({"field": field},)),)
+    found = SimpleNamespace(lab=lab, study=SimpleNamespace(spent=()))
+    assert said in span_statement(found).text

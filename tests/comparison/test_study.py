@@ -13,6 +13,7 @@ import cortexwave as cw
 import cortexwave.comparison
 from cortexwave import schema, synthetic
 from cortexwave.checking import checked_document
+from cortexwave.comparison.comparing import smallest_study
 from cortexwave.comparison.parts import (
     Part,
     excluded_sessions,
@@ -184,10 +185,31 @@ def test_measures_may_be_declared_before_there_are_recordings(tmp_path):
 
 def test_check_prints_the_hash_to_freeze_a_study_by(tmp_path):
     for name in ("a1.h5", "a2.h5", "a3.h5", "a4.h5", "sheet.yaml"):
-        (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).write_text(name)
     (tmp_path / "study.yaml").write_text(STUDY)
     told = checked_document(tmp_path / "study.yaml", [])
     assert told["ok"] and parse_study(STUDY).declared in told["title"]
+
+
+def test_one_recording_cannot_stand_for_two_animals(tmp_path):
+    """As often as one likes copies agree, and a model with them."""
+    for name in ("a1.h5", "a2.h5", "a3.h5", "a4.h5", "sheet.yaml"):
+        (tmp_path / name).write_text("a1.h5" if name == "a3.h5" else name)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    with pytest.raises(InputError, match=r"a1\.h5 and a3\.h5 are the same recording"):
+        check_study_document(load_study(tmp_path / "study.yaml"))
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"band": (40.0, 5.0)}, "band"), ({"window": (0.3, -0.1)}, "window"),
+    ({"label": "foo"}, "label"), ({"seed": -1}, "seed"), ({"surrogates": 3}, "surrog"),
+])  # fmt: skip
+def test_two_recordings_are_refused_in_words_where_an_option_is_wrong(given, said):
+    usual = {"band": (5.0, 40.0), "window": (-0.1, 0.3), "label": "stimulus",
+             "permutations": None, "surrogates": None, "seed": 0}  # fmt: skip
+    with pytest.raises(InputError, match=said) as caught:
+        smallest_study(Path("m.h5"), Path("a.h5"), **{**usual, **given})
+    assert str(caught.value).startswith("m.h5 against a.h5: ")
 
 
 def test_the_study_on_its_page_is_sound():
@@ -266,6 +288,10 @@ def test_a_folder_of_another_study_is_kept_unless_asked(tmp_path):
     study, other = parse_study(STUDY), parse_study(changed(seed="seed: 4"))
     folder = claim_folder(tmp_path / "report", study, overwrite=False)
     assert claim_folder(folder, study, overwrite=False) == folder  # resumed
+    # one that was refused, and mended, is not another's: nothing was done for it
+    assert claim_folder(folder, other, overwrite=False) == folder
+    claim_folder(folder, study, overwrite=False)
+    (folder / "report.html").write_text("")
     with pytest.raises(InputError, match="report of another study"):
         claim_folder(folder, other, overwrite=False)
     claim_folder(folder, other, overwrite=True)
