@@ -20,7 +20,7 @@ from cortexwave.analysis.aliasing import check_sampling
 from cortexwave.analysis.analyses import Analysis, open_waves, write_csv
 from cortexwave.analysis.electrode_lattice import on_lattice
 from cortexwave.analysis.event_table import Found, events_table
-from cortexwave.analysis.events import check_count, seed_of, segment_events
+from cortexwave.analysis.events import SEGMENT, check_count, seed_of, segment_events
 from cortexwave.analysis.filters import blocks
 from cortexwave.analysis.frame_sums import FrameSums
 from cortexwave.analysis.measures import MEASURES, measure
@@ -36,7 +36,6 @@ from cortexwave.errors import InputError
 from cortexwave.recording.reader import open_recording
 
 MEMORY = 4 * 2**30  # bytes
-_SEGMENT = 60.0  # s that surrogates are made of, whatever the memory: p depends on it
 _UNUSED = ("rotation_correlation",)  # degenerate on a full turn: on request only
 
 
@@ -156,7 +155,8 @@ def _steps(
             like = _measured(
                 wanted.field(recording, read, keep), file, sums, wanted, names, first
             )
-            for segment in sums.segments(_SEGMENT, last=stop == frames):
+            # of one length whatever the memory: p depends on it
+            for segment in sums.segments(SEGMENT, last=stop == frames):
                 key = seed_of(wanted.seed, sums.tested)
                 sums.add_events(segment_events(
                     segment, seed=key, count=wanted.count, shortest=None

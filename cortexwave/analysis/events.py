@@ -38,7 +38,7 @@ SYNCHRONOUS = 0.85
 STANDING, STANDING_UNISON = 0.5, 0.7
 _LEAST_CYCLES = 0.5
 LEAST_FRAMES = 16
-_SEGMENT = 60.0  # s
+SEGMENT = 60.0  # s that surrogates are made of
 
 
 def find_waves(
@@ -48,7 +48,7 @@ def find_waves(
     count: int = 99,
     alpha: float = 0.05,
     shortest: float | None = None,
-    segment: float = _SEGMENT,
+    segment: float = SEGMENT,
 ) -> xr.Dataset:
     """The episodes of a wave field: a table over `event`, ordered by time.
 
@@ -123,7 +123,7 @@ def check_count(count: int, alpha: float, seed: int) -> None:
 
 def _check_segment(segment: float, lowest: float) -> None:
     """Raise `InputError` where a segment is shorter than a window of its surrogates."""
-    least = min(_SEGMENT, WINDOW_CYCLES / lowest)
+    least = min(SEGMENT, WINDOW_CYCLES / lowest)
     if not least * (1 - 1e-9) <= segment < np.inf:
         raise InputError(
             f"segment is {segment:g} s; of a band that begins at {lowest:g} Hz it is "

@@ -307,8 +307,7 @@ def test_what_is_left_for_a_last_block_is_shared_by_all(tmp_path):
     44 of 3300, and the filter's end spoils 71."""
     memory = 8 * ARRAYS * 36 * (407 + 2 * 302)
     recording = _recording().isel(time=slice(3300))
-    found = analyse(
-        recording, tmp_path / "w.h5", band=BAND, memory=memory, **FEW)
+    found = analyse(recording, tmp_path / "w.h5", band=BAND, memory=memory, **FEW)
     assert found.measures.sizes["time"] == 3300
 
 
