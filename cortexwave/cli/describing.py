@@ -46,6 +46,7 @@ def info(
 
 def _print_info(path: Path, quality: bool, as_json: bool) -> None:
     if path.is_dir():
+        _refuse_report(path)
         print_training(path, as_json)
         return
     from cortexwave.analysis.wave_file import describe_wave_file, is_wave_file
@@ -65,6 +66,17 @@ def _print_info(path: Path, quality: bool, as_json: bool) -> None:
     print_nested(described)
     if found:
         _print_quality(found)
+
+
+def _refuse_report(folder: Path) -> None:
+    """`InputError` that says what to open where a folder is that of a report."""
+    from cortexwave.comparison.report_folder import PAGE, SUMMARY
+
+    if (folder / PAGE).is_file():
+        raise InputError(
+            f"{folder}: the folder of a report: open {folder / PAGE} in a browser; its "
+            f"numbers are in {folder / SUMMARY}"
+        )
 
 
 def _inspected(path: Path) -> dict[str, Any] | None:

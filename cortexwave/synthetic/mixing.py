@@ -165,12 +165,14 @@ def _lattice_index(site: Dead, ny: int, nx: int) -> tuple[int, int]:
     if (
         isinstance(site, tuple | list)
         and len(site) == 2
+        and all(isinstance(each, int | np.integer) for each in site)
         and -ny <= site[0] < ny
         and -nx <= site[1] < nx
     ):
         return int(site[0]) % ny, int(site[1]) % nx
     raise InputError(
-        f"dead site {site!r}: it is (y, x), indices in a {ny} x {nx} lattice"
+        f"dead site {site!r}: it is (y, x), two whole numbers, the indices in a "
+        f"{ny} x {nx} lattice"
     )
 
 

@@ -141,6 +141,19 @@ def test_without_a_drive_a_memory_function_says_so(tmp_path):
     assert "drive" in str(done.exception)
 
 
+def test_info_of_a_reports_folder_names_its_page(tmp_path):
+    for name in ("report.html", "report.json", "events.csv", "study.json"):
+        (tmp_path / name).write_text("{}")
+    done = CliRunner().invoke(app, ["info", str(tmp_path)])
+    assert isinstance(done.exception, CortexwaveError)
+    told = str(done.exception)
+    assert told.startswith(f"{tmp_path}: the folder of a report: open ")
+    assert "report.html" in told and "report.json" in told
+    (tmp_path / "report.html").unlink()
+    done = CliRunner().invoke(app, ["info", str(tmp_path)])
+    assert "not the folder of a training" in str(done.exception)
+
+
 def test_hidden_waves_is_a_command_of_its_own():
     done = _command("hidden-waves", "--help")
     assert done.exit_code == 0

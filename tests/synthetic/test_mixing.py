@@ -143,9 +143,11 @@ def test_noise_that_cannot_be_meant_is_refused(change, message):
         synthetic.with_noise(_plane(), **{"snr_db": 0.0, "seed": 1, **change})
 
 
-@pytest.mark.parametrize("site", [(10, 0), (0, -11), "e03", 4])
-def test_a_dead_site_beyond_the_lattice_is_refused(site):
-    with pytest.raises(InputError, match="indices in a 10 x 10 lattice"):
+@pytest.mark.parametrize("site", [
+    (10, 0), (0, -11), "e03", 4, (0.4, 0.4), (1.0, 2), ("0", "1"), (0, 1, 2),
+])  # fmt: skip
+def test_what_is_no_place_in_the_lattice_is_refused_as_a_dead_site(site):
+    with pytest.raises(InputError, match="whole numbers, the indices in a 10 x 10"):
         synthetic.with_dead_sites(_plane(), [site])
 
 
