@@ -96,6 +96,11 @@ def link_statement(found: Comparison) -> Statement:
     middle = float(np.mean([each[0] for each in known]))
     half = float(np.sqrt(np.sum([((high - low) / 2) ** 2 for _, low, high in known])))
     half /= len(known)
+    if abs(middle) <= half:
+        return undetermined([
+            "bits in high-wave less in amplitude-matched low-wave epochs are "
+            f"{middle:.3g} [{middle - half:.3g}, {middle + half:.3g}], which may be 0"
+        ])  # fmt: skip
     return wave_dependence_verdict(Interval(middle, middle - half, middle + half))
 
 

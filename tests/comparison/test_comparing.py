@@ -29,6 +29,7 @@ from cortexwave.comparison.facts_file import (
 from cortexwave.comparison.field_curves import power_spectrum
 from cortexwave.comparison.link_facts import wave_strength
 from cortexwave.comparison.measure_rows import measure_row
+from cortexwave.comparison.memory_statements import link_statement
 from cortexwave.comparison.parts import Part
 from cortexwave.comparison.reporting import span_statement
 from cortexwave.comparison.seen_models import (
@@ -434,3 +435,14 @@ def test_a_span_is_of_waves_and_not_of_the_speed_that_noise_has(word, said):
     lab = (SessionFacts("lab", "a", "1", ({"field": field},)),)
     found = SimpleNamespace(lab=lab, study=SimpleNamespace(spent=()))
     assert said in span_statement(found).text
+
+
+@pytest.mark.parametrize(
+    ("low", "word"), [(0.02, "association"), (-0.02, "determined")]
+)
+def test_bits_that_may_be_none_are_no_association(low, word):
+    table = xr.Dataset({"difference": 0.06, "low": low, "high": 0.12 - low})
+    lab = (SessionFacts("lab", "a", "1", ({"wave_information": table},)),)
+    found = SimpleNamespace(lab=lab, study=SimpleNamespace(memory=object()))
+    said = link_statement(found).text
+    assert word in said and is_permitted(said)
