@@ -39,11 +39,9 @@ def open_recording(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
                 valid, groups = promised(file), set(file)
                 events = _events(file) if "events" in groups else None
             fields = stack.enter_context(_lazy(path, None, chunks))
-            fields, whole = _cut(fields, valid), fields.sizes.get("trial", 1)
-            cut = fields.sizes.get("trial", 1) < whole
-            if cut and events is not None and "trial" in events:
-                reached = events["trial"].values < fields.sizes["trial"]
-                events = events.isel(event=np.flatnonzero(reached))
+            fields = _cut(fields, valid)
+            if events is not None and not fields.attrs.get("complete", 1):
+                events = _begun(events, fields)
             drive = None
             if "drive" in groups:
                 drive = stack.enter_context(_lazy(path, "drive", chunks))
@@ -124,6 +122,14 @@ def _cut(fields: xr.Dataset, valid: int) -> xr.Dataset:
     if trials == 1:
         return fields.isel(time=slice(0, valid))
     return fields.isel(trial=slice(0, -(-valid // frames)))
+
+
+def _begun(events: xr.Dataset, fields: xr.Dataset) -> xr.Dataset:
+    """Events but for those of trials that a run, stopped or recovered, never began."""
+    if "trial" not in events or "trial" not in fields.dims:
+        return events
+    begun = events["trial"].values < fields.sizes["trial"]
+    return events.isel(event=np.flatnonzero(begun))
 
 
 def _events(file: h5py.File) -> xr.Dataset:

@@ -15,6 +15,7 @@ from cortexwave.errors import InputError, RecordingError, SchemaError
 from cortexwave.recording.cutting import epochs
 from cortexwave.recording.description import describe
 from cortexwave.recording.reader import open_recording, read_protocol
+from cortexwave.recording.recovery import recover
 
 EVENTS = schema.events_table(
     [
@@ -58,6 +59,9 @@ def test_unfinished_trials_go_from_fields_drive_and_events_alike(place, layout, 
     with open_recording(f"{place}.part") as found:
         assert found.sizes["trial"] == 2
         assert found["drive_values"].shape == (2, 7, 2)
+        assert found["event_trial"].values.tolist() == [0, 1]
+    with open_recording(recover(f"{place}.part")) as found:
+        assert found.sizes["trial"] == 2
         assert found["event_trial"].values.tolist() == [0, 1]
 
 
