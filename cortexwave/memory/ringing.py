@@ -52,6 +52,7 @@ def filter_control(
     later than `dropped_until` = stimulus_end + 3 / (pi B), within which nothing is
     claimed. `claimed_until` (attribute, s) is the last of these, NaN without any.
     """
+    check_real(trials)
     rate = 1 / trials.step
     check_band(band, rate)
     check_surrogates(surrogates, seed)
@@ -75,7 +76,6 @@ def filter_control(
     if reason:
         missing = np.full((20, frames.size), np.nan)
         return _labelled(missing, clock[frames], {**described, "reason": reason})
-    check_real(trials)
     draw = np.random.default_rng(seed)
     groups, codes = groups_of(trials), trials.codes
     responses = np.stack([trials.values[codes == code].mean(axis=0)

@@ -14,6 +14,7 @@ from cortexwave.memory.dealing import arrangements, deals, resampling_unit, spli
 from cortexwave.memory.elapsed_time import decode_elapsed_time
 from cortexwave.memory.generalisation import temporal_generalisation
 from cortexwave.memory.identity import decode_identity
+from cortexwave.memory.ringing import filter_control
 from cortexwave.memory.trials import folds, trials_from, trials_of
 
 STEP = 0.01  # s
@@ -177,10 +178,13 @@ def test_the_step_of_a_clock_of_250_hertz_is_4_milliseconds():
 
 def test_a_recording_is_no_trials():
     given = recording(0.1 * np.arange(1, 21), ["a", "b"] * 10)
+    said = r"as Dataset; give trials_of\(recording"
     for readout, more in ((decode_identity, {}), (temporal_generalisation, {}),
                           (decode_elapsed_time, {"window": (0.0, 0.1)})):  # fmt: skip
-        with pytest.raises(InputError, match=r"as Dataset; give trials_of\(recording"):
+        with pytest.raises(InputError, match=said):
             readout(given, permutations=19, seed=0, **more)
+    with pytest.raises(InputError, match=said):
+        filter_control(given, band=(5, 20), stimulus_end=0.1, surrogates=19, seed=0)
 
 
 @pytest.mark.parametrize("seed", [None, -1, 1.5, True])
