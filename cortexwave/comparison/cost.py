@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cortexwave.comparison.facts_file import facts_there, open_facts, reason_of
+import numpy as np
+
+from cortexwave.comparison.facts_file import Facts, facts_there, open_facts, reason_of
 from cortexwave.comparison.format_recovery import FOLDER as RECOVERED
 from cortexwave.comparison.format_recovery import REPEATS
 from cortexwave.comparison.grid_passes import FOLDER, tables_due
@@ -132,6 +134,7 @@ class _Taken:
         size = _size(part)
         waves, trials = _guess(size, usual)
         due, shift, known = sum(_guess(size, wanted)), True, False
+        _, of_trials = tables_due(study.chosen_primaries)
         for each, where in (
             (usual, folder), (wanted, measured_folder(folder, wanted, study)),
         ):  # fmt: skip
@@ -143,11 +146,21 @@ class _Taken:
             told = tables["events"].attrs
             more = sum(_guess(size, usual)) / sum(_guess(size, each))
             waves = more * float(told["took_waves"])
-            trials = more * (float(told["took"]) - float(told["took_waves"]))
+            all_trials = more * (float(told["took"]) - float(told["took_waves"]))
+            trials = min(all_trials, more * _seconds(tables, of_trials))
             due = 0.0 if each == wanted else due / sum(_guess(size, usual)) * (
-                waves + trials)  # fmt: skip
+                waves + all_trials)  # fmt: skip
             shift = not reason_of(tables.get("alignment"))
         return _Taken(waves, trials, due, known, shift)
+
+
+def _seconds(tables: Facts, names: Sequence[str]) -> float:
+    """What some tables took together; beyond all bounds where one does not say."""
+    told = [tables[name].attrs for name in names if name in tables]
+    if len(told) < len(names):
+        return np.inf
+    return sum(0.0 if each.get("reason") else float(each.get("took", np.inf))
+               for each in told)  # fmt: skip
 
 
 def _guess(size: float, wanted: Wanted) -> tuple[float, float]:

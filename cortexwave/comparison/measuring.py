@@ -39,7 +39,7 @@ from cortexwave.errors import InputError
 from cortexwave.recording.reader import open_recording
 
 # Raised when the tables of a part change, so that files of before are made anew.
-_FACTS = "7"
+_FACTS = "8"
 _LINK_PERMUTATIONS = 99  # each is two decodings
 
 

@@ -7,6 +7,7 @@ without a band, which would ring on after what it passes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -117,12 +118,14 @@ def _made(
 ) -> xr.Dataset:  # fmt: skip
     if trials is None:
         return undetermined(name, missing)
+    began = time.process_time()
     try:
         table = readout(trials)
     except InputError as error:
         return undetermined(name, str(error))
     _, members = np.unique(trials.labels, return_counts=True)
-    return table.assign_attrs(fewest=int(members.min()))
+    return table.assign_attrs(fewest=int(members.min()),
+                              took=time.process_time() - began)  # fmt: skip
 
 
 def _times(trials: Trials, name: str, *, after: bool = False) -> list[float]:

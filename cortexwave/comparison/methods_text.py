@@ -213,8 +213,8 @@ def _changes(changes: Mapping[str, Any]) -> str:
 
 
 def _parameters(attributes: Mapping[str, Any]) -> str:
-    out = ("measure", "reason", "fewest", "variable", "label", "window", "caution",
-           "cautions")  # fmt: skip
+    out = ("measure", "reason", "fewest", "took", "variable", "label", "window",
+           "caution", "cautions")  # fmt: skip
     return ", ".join(f"{name} {_said(value)}" for name, value in attributes.items()
                      if name not in out and str(value) != "")  # fmt: skip
 
