@@ -68,9 +68,9 @@ def find_waves(
     any kind, anywhere in the recording, has such a mass, the recording counted in: it
     holds for all events together. `is_wave` where it is `alpha` or less. `null_mass`
     over `surrogate` are those masses; the attribute `p_together` is that of the mass of
-    all stretches together: many waves tell what one of them does not; and `p_any` of the
-    better of both, the choice between them paid for. Synchronous and
-    standing episodes are described only (p is NaN). Events last half a cycle or more.
+    all stretches together: many waves tell what one of them does not; `p_any` that of
+    the better of both, the choice between them paid for. Synchronous and standing
+    episodes are described only (p is NaN). Events last half a cycle or more.
     Surrogates are made in windows of five cycles of the band's lower end: within one
     the field is taken to be stationary. Stretches of `segment` s are standardised by
     themselves, and cut the events at their ends: one such window long at least (60 s
