@@ -43,7 +43,7 @@ lab:
 model:
   kind: recordings
   subjects:
-    - {name: m1, sessions: [{name: one, files: [lab.h5]}]}
+    - {name: m1, sessions: [{name: one, files: [other.h5]}]}
 """
 
 
@@ -69,7 +69,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ])  # fmt: skip
     table["running"] = ("event", draw.standard_normal(60), {"units": "mm/s"})
     made = tmp_path_factory.mktemp("study")
-    save_recording(schema.with_tables(fields, table, None), made / "lab.h5")
+    recording = schema.with_tables(fields, table, None)
+    save_recording(recording, made / "lab.h5")
+    # the same numbers, another file: one recording cannot stand for two
+    save_recording(recording.assign_attrs(copy=1), made / "other.h5")
     (made / "study.yaml").write_text(STUDY)
     return made
 
