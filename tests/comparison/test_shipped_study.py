@@ -37,7 +37,7 @@ def test_the_study_checks_once_its_recordings_are_made(copied):
     for _, name in named_files(study):
         if name.endswith(".h5"):
             (copied / name).parent.mkdir(exist_ok=True)
-            (copied / name).touch()
+            (copied / name).write_text(name)
     check_study_document(study)  # raises where a file is missing
     assert len(study.lab.subjects) == 3  # the fewest that give a ceiling of animals
 
