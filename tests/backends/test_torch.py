@@ -444,6 +444,7 @@ def test_engine_noise_depends_on_seed_trial_and_step_alone(make_problem, frames)
 # ---- the benchmark
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_a_step_prints_its_table():
     script = Path(__file__).parents[2] / "benchmarks" / "wilson_cowan_step.py"
     done = subprocess.run(

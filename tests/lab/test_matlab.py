@@ -162,7 +162,7 @@ def test_damaged_files_end_in_our_own_errors(tmp_path):
     path = _v5(tmp_path, text, lfp=VALUES, names=names)
     good, draw = path.read_bytes(), np.random.default_rng(0)
     refused = 0
-    for _ in range(300):
+    for _ in range(100):
         raw = bytearray(good)
         for at in draw.integers(128, len(raw), 3):
             raw[at] = draw.integers(256)
@@ -171,7 +171,7 @@ def test_damaged_files_end_in_our_own_errors(tmp_path):
             matlab.signals(path)[0].read(0, 20)
         except InputError:
             refused += 1
-    assert refused > 30  # most bytes are values, where any byte can be meant
+    assert refused > 10  # most bytes are values, where any byte can be meant
 
 
 @pytest.mark.parametrize("packed", [False, True])
