@@ -174,9 +174,10 @@ def comparing(
     """
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; 1 or more processes")
-    refuse_copies(study)
     if study.source.lines:  # read from a file
         check_study_document(study)
+    else:
+        refuse_copies(study)
     for part in parts_of(study, "lab"):
         _refuse_band(part, study.band)
     folder = claim_folder(Path(folder), study, overwrite=overwrite)

@@ -156,11 +156,11 @@ class _Taken:
 
 def _seconds(tables: Facts, names: Sequence[str]) -> float:
     """What some tables took together; beyond all bounds where one does not say."""
-    told = [tables[name].attrs for name in names if name in tables]
-    if len(told) < len(names):
+    due = [tables[name] for name in names if name in tables]
+    if len(due) < len(names):
         return np.inf
-    return sum(0.0 if each.get("reason") else float(each.get("took", np.inf))
-               for each in told)  # fmt: skip
+    return sum(0.0 if reason_of(each) else float(each.attrs.get("took", np.inf))
+               for each in due)  # fmt: skip
 
 
 def _guess(size: float, wanted: Wanted) -> tuple[float, float]:

@@ -233,21 +233,32 @@ def check_study_document(
 def refuse_copies(study: Study) -> None:
     """`InputError` where one recording stands for two: of sessions, animals, or sides.
 
-    Copies would count as sessions that agree, and a model as another animal.
+    Copies would count as sessions that agree, and a model as another animal. Of
+    sessions that are excluded nothing counts.
     """
     sizes: dict[int, list[str]] = {}
-    for path, name in named_files(study):
-        file = study.folder / name
-        if "files" in path and file.is_file():
-            sizes.setdefault(file.stat().st_size, []).append(name)
+    for name in _used_recordings(study):
+        sizes.setdefault((study.folder / name).stat().st_size, []).append(name)
     seen: dict[str, str] = {}
     for name in (each for alike in sizes.values() if len(alike) > 1 for each in alike):
-        found = seen.setdefault(sha256_of_file(study.folder / name), name)
-        if found is not name:
+        digest = sha256_of_file(study.folder / name)
+        if digest in seen:
             raise InputError(
-                f"{found} and {name} are the same recording; each stands for one "
-                "session of one animal, on one side"
+                f"{seen[digest]} and {name} are the same recording; each stands for "
+                "one session of one animal, on one side; exclude one of them"
             )
+        seen[digest] = name
+
+
+def _used_recordings(study: Study) -> list[str]:
+    """Recordings of both sides that are there and not excluded, as often as named."""
+    sides = [each for each in (study.lab, study.model) if isinstance(each, Recordings)]
+    return [
+        name
+        for side in sides for subject in side.subjects for session in subject.sessions
+        if session.excluded is None
+        for name in session.files if (study.folder / name).is_file()
+    ]  # fmt: skip
 
 
 def recordings_to_come(study: Study) -> list[str]:

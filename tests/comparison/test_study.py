@@ -198,6 +198,18 @@ def test_one_recording_cannot_stand_for_two_animals(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY)
     with pytest.raises(InputError, match=r"a1\.h5 and a3\.h5 are the same recording"):
         check_study_document(load_study(tmp_path / "study.yaml"))
+    # one file named twice is two of the same, too
+    (tmp_path / "study.yaml").write_text(STUDY.replace("a3.h5", "a1.h5"))
+    with pytest.raises(InputError, match=r"a1\.h5 and a1\.h5 are the same recording"):
+        check_study_document(load_study(tmp_path / "study.yaml"))
+
+
+def test_a_copy_may_stand_among_what_is_excluded(tmp_path):
+    """`a4.h5` is of a session that is left out, with its reason."""
+    for name in ("a1.h5", "a2.h5", "a3.h5", "a4.h5", "sheet.yaml"):
+        (tmp_path / name).write_text("a1.h5" if name == "a4.h5" else name)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    check_study_document(load_study(tmp_path / "study.yaml"))
 
 
 @pytest.mark.parametrize(("given", "said"), [
